@@ -1,0 +1,70 @@
+package attempt
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Instant is a point in time in whole Unix seconds, the finest that the API understands.
+type Instant int64
+
+// InstantOf is the last whole second that is not after t.
+func InstantOf(t time.Time) Instant { return Instant(t.Unix()) }
+
+// Time is i in UTC.
+func (i Instant) Time() time.Time { return time.Unix(int64(i), 0).UTC() }
+
+// Add moves i by d, cut to whole seconds toward zero.
+func (i Instant) Add(d time.Duration) Instant { return i + Instant(d/time.Second) }
+
+// Sub is the time from j to i.
+func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time.Second }
+
+// String is i in RFC 3339, UTC, as the API and the events spell it.
+func (i Instant) String() string { return i.Time().Format(time.RFC3339) }
+
+// MarshalText is String.
+func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads RFC 3339 in whole seconds.
+func (i *Instant) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fmt.Errorf("time %q: want RFC 3339 such as 2026-11-23T21:30:00Z", text)
+	}
+	if t.Nanosecond() != 0 {
+		return fmt.Errorf("time %q: want whole seconds", text)
+	}
+	*i = InstantOf(t)
+	return nil
+}
+
+// A Window is a range of time as it is asked for. It is not documented whether the API takes its ends as inclusive, so
+// no reader of a Window may assume either: what is certain to be in it are the instants strictly between Start and End.
+type Window struct {
+	Start Instant `json:"start"`
+	End   Instant `json:"end"`
+}
+
+// Length is the time from Start to End.
+func (w Window) Length() time.Duration { return w.End.Sub(w.Start) }
+
+// String is start/end, as ISO 8601 spells an interval.
+func (w Window) String() string { return w.Start.String() + "/" + w.End.String() }
+
+// Overlap is what two windows that follow each other have in common, whichever ends the API takes as inclusive.
+const Overlap = time.Second
+
+// Smallest is the length of a window that cannot be split: with the overlap on one side, it adds a single second to
+// what is covered.
+const Smallest = 2 * Overlap
+
+// Halves splits w into two shorter windows that overlap by Overlap, so that together they show what w shows. It
+// reports false for a window that cannot be split.
+func (w Window) Halves() (older, younger Window, ok bool) {
+	if w.Length() <= Smallest {
+		return w, w, false
+	}
+	middle := w.Start + (w.End-w.Start+1)/2
+	return Window{w.Start, middle}, Window{middle - 1, w.End}, true
+}
