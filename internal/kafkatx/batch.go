@@ -1,0 +1,166 @@
+package kafkatx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Where the fields of a record batch v2 are (KIP-98, "Message Format"). All integers are big endian.
+const (
+	atBaseOffset      = 0  // int64
+	atLength          = 8  // int32: bytes after this field
+	atLeaderEpoch     = 12 // int32
+	atMagic           = 16 // int8
+	atCRC             = 17 // uint32: CRC-32C of everything after this field
+	atAttributes      = 21 // int16
+	atLastOffsetDelta = 23 // int32
+	atBaseTimestamp   = 27 // int64, milliseconds
+	atMaxTimestamp    = 35 // int64, milliseconds
+	atProducerID      = 43 // int64
+	atProducerEpoch   = 51 // int16
+	atBaseSequence    = 53 // int32
+	atRecordCount     = 57 // int32
+	batchHeaderSize   = 61
+
+	lengthPrefix = 12 // what the length field does not count: base offset and itself
+
+	magicV2 = 2
+
+	attrCodec         = 0x07
+	attrLogAppendTime = 0x08
+	attrTransactional = 0x10
+	attrControl       = 0x20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// batchIdentity is what makes a batch one of a producer's.
+type batchIdentity struct {
+	producerID int64
+	epoch      int16
+	sequence   int32 // of the first record
+}
+
+// nextSequence is the sequence number n records after s: numbers wrap from 2^31-1 to 0.
+func nextSequence(s int32, n int) int32 { return int32((int64(s) + int64(n)) & math.MaxInt32) }
+
+// appendBatch appends a transactional record batch with the records that index points at, in this order. Records
+// without a time get now. scratch is used for compression and returned for the next call.
+func (c *codecs) appendBatch(
+	dst, scratch []byte, id batchIdentity, codec kafka.Compression, now time.Time, records []Record, index []int32,
+) (batch, rest []byte, err error) {
+	start := len(dst)
+	dst = append(dst, make([]byte, batchHeaderSize)...)
+
+	base, latest := timestamps(records, index, now)
+	if codec == 0 {
+		dst = appendRecords(dst, records, index, base, now)
+	} else {
+		scratch = appendRecords(scratch[:0], records, index, base, now)
+		if dst, err = c.compress(dst, scratch, codec); err != nil {
+			return dst[:start], scratch, fmt.Errorf("compress a batch: %w", err)
+		}
+	}
+
+	b := dst[start:]
+	if len(b) > math.MaxInt32 {
+		return dst[:start], scratch, fmt.Errorf("a batch of %d bytes is too large", len(b))
+	}
+	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-lengthPrefix))
+	binary.BigEndian.PutUint32(b[atLeaderEpoch:], math.MaxUint32) // -1: the broker fills it in
+	b[atMagic] = magicV2
+	binary.BigEndian.PutUint16(b[atAttributes:], uint16(codec)|attrTransactional)
+	binary.BigEndian.PutUint32(b[atLastOffsetDelta:], uint32(len(index)-1))
+	binary.BigEndian.PutUint64(b[atBaseTimestamp:], uint64(base))
+	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(latest))
+	binary.BigEndian.PutUint64(b[atProducerID:], uint64(id.producerID))
+	binary.BigEndian.PutUint16(b[atProducerEpoch:], uint16(id.epoch))
+	binary.BigEndian.PutUint32(b[atBaseSequence:], uint32(id.sequence))
+	binary.BigEndian.PutUint32(b[atRecordCount:], uint32(len(index)))
+	binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], castagnoli))
+	return dst, scratch, nil
+}
+
+// timestamps returns the first record's time, which the others are relative to, and the latest.
+func timestamps(records []Record, index []int32, now time.Time) (base, latest int64) {
+	latest = math.MinInt64
+	for i, at := range index {
+		t := millis(records[at].Time, now)
+		if i == 0 {
+			base = t
+		}
+		latest = max(latest, t)
+	}
+	return base, latest
+}
+
+func millis(t, now time.Time) int64 {
+	if t.IsZero() {
+		t = now
+	}
+	return t.UnixMilli()
+}
+
+func appendRecords(dst []byte, records []Record, index []int32, base int64, now time.Time) []byte {
+	for delta, at := range index {
+		dst = appendRecord(dst, &records[at], int64(delta), millis(records[at].Time, now)-base)
+	}
+	return dst
+}
+
+// appendRecord appends: length, attributes, timestamp delta, offset delta, key, value, headers.
+func appendRecord(dst []byte, r *Record, offsetDelta, timeDelta int64) []byte {
+	dst = binary.AppendVarint(dst, int64(recordSize(r, offsetDelta, timeDelta)))
+	dst = append(dst, 0)
+	dst = binary.AppendVarint(dst, timeDelta)
+	dst = binary.AppendVarint(dst, offsetDelta)
+	dst = appendNullable(dst, r.Key)
+	dst = appendNullable(dst, r.Value)
+	dst = binary.AppendVarint(dst, int64(len(r.Headers)))
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		dst = binary.AppendVarint(dst, int64(len(h.Key)))
+		dst = append(dst, h.Key...)
+		dst = appendNullable(dst, h.Value)
+	}
+	return dst
+}
+
+// recordSize is the number of bytes after a record's length field.
+func recordSize(r *Record, offsetDelta, timeDelta int64) int {
+	n := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + nullableSize(r.Key) + nullableSize(r.Value) +
+		varintSize(int64(len(r.Headers)))
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		n += varintSize(int64(len(h.Key))) + len(h.Key) + nullableSize(h.Value)
+	}
+	return n
+}
+
+func appendNullable(dst, b []byte) []byte {
+	if b == nil {
+		return binary.AppendVarint(dst, -1)
+	}
+	dst = binary.AppendVarint(dst, int64(len(b)))
+	return append(dst, b...)
+}
+
+func nullableSize(b []byte) int {
+	if b == nil {
+		return varintSize(-1)
+	}
+	return varintSize(int64(len(b))) + len(b)
+}
+
+func varintSize(v int64) int {
+	n := 1
+	for u := uint64(v<<1) ^ uint64(v>>63); u >= 0x80; u >>= 7 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,128 @@
+package kafkatx
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+)
+
+const (
+	// batchBytes bounds what goes into a batch of several records. Brokers take batches of 1 MiB unless told otherwise
+	// (max.message.bytes), and incompressible input grows a little.
+	batchBytes = 900 << 10
+
+	// requestBytes is what brokers take as one request (socket.request.max.bytes), less the room for all but the batch.
+	// They answer larger ones by closing the connection.
+	requestBytes = 100<<20 - 64<<10
+)
+
+// partitionWrite is what a transaction writes to one partition.
+type partitionWrite struct {
+	topicPartition
+	index    []int32  // its records, in order
+	sequence int32    // of the first of them
+	cut      int      // how many of them are in batches, or acknowledged
+	limit    int      // bytes of input per batch
+	batches  []*batch // the first one is sent until it is acknowledged
+	wait     backoff
+	notYet   time.Time // a failed batch rests until then
+}
+
+// batch is a run of a partition's records.
+type batch struct {
+	from, to int    // in partitionWrite.index
+	size     int    // bytes of input
+	wire     []byte // as in a produce request, with the length in front; it never changes
+	loose    bool   // an unanswered request may still be reading wire
+}
+
+// groupRecords sorts records by partition. next holds the sequence numbers to go on from, and is advanced.
+func groupRecords(records []Record, next map[topicPartition]int32) ([]*partitionWrite, error) {
+	if len(records) > math.MaxInt32 {
+		return nil, joined(ErrRejected, errors.New("too many records for one transaction"))
+	}
+	var writes []*partitionWrite
+	known := make(map[topicPartition]*partitionWrite)
+	var w *partitionWrite
+	for i := range records {
+		tp := topicPartition{records[i].Topic, int32(records[i].Partition)}
+		if w == nil || w.topicPartition != tp {
+			if w = known[tp]; w == nil {
+				w = &partitionWrite{topicPartition: tp, sequence: next[tp], limit: batchBytes}
+				known[tp] = w
+				writes = append(writes, w)
+			}
+		}
+		w.index = append(w.index, int32(i))
+	}
+	for _, w := range writes {
+		next[w.topicPartition] = nextSequence(w.sequence, len(w.index))
+	}
+	return writes, nil
+}
+
+// cutBatch appends the next run of records to the partition's batches, or returns nil if all are in one.
+func (w *partitionWrite) cutBatch(records []Record) *batch {
+	b := &batch{from: w.cut, to: w.cut}
+	for b.to < len(w.index) {
+		// The bound need not be exact: 8 bytes stand for the deltas and the length.
+		n := recordSize(&records[w.index[b.to]], 0, 0) + 8
+		if b.to > b.from && b.size+n > w.limit {
+			break
+		}
+		b.size += n
+		b.to++
+	}
+	if b.to == b.from {
+		return nil
+	}
+	w.cut = b.to
+	w.batches = append(w.batches, b)
+	return b
+}
+
+// split takes back all batches, to cut them half as large as the first one, which the broker found too large. It was not
+// written, so its sequence numbers go to the same records in the smaller batches. A single record cannot be split.
+func (w *partitionWrite) split() bool {
+	first := w.batches[0]
+	if first.to-first.from == 1 {
+		return false
+	}
+	w.limit, w.cut, w.batches = first.size/2, first.from, nil
+	return true
+}
+
+// acknowledged removes the first batch, and returns its buffer if nobody can be reading it any more.
+func (w *partitionWrite) acknowledged() []byte {
+	b := w.batches[0]
+	w.batches = w.batches[1:]
+	w.wait = backoff{}
+	if b.loose {
+		return nil
+	}
+	return b.wire
+}
+
+// encode gives a batch its bytes.
+func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
+	buffers := &p.client.buffers
+	id := batchIdentity{p.pid, p.epoch, nextSequence(w.sequence, b.from)}
+	wire, scratch, err := p.client.codecs.appendBatch(append(buffers.get(), 0, 0, 0, 0), buffers.get(), id, p.codec, now,
+		records, w.index[b.from:b.to])
+	buffers.put(scratch)
+	if err != nil {
+		return joined(ErrRejected, err)
+	}
+	if b.to-b.from == 1 && len(wire) > requestBytes {
+		return w.tooLarge(b, records, len(wire), nil)
+	}
+	binary.BigEndian.PutUint32(wire, uint32(len(wire)-4))
+	b.wire = wire
+	return nil
+}
+
+func (w *partitionWrite) tooLarge(b *batch, records []Record, size int, err error) error {
+	i := int(w.index[b.from])
+	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: records[i].Key, Size: size, Err: err}
+}

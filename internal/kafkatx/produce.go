@@ -1,0 +1,191 @@
+package kafkatx
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
+	"golang.org/x/sync/errgroup"
+)
+
+// roundBytes bounds what goes into all requests of a round, and with it the memory: two rounds are held at a time.
+const roundBytes = 8 << 20
+
+// A transaction is the records of one Commit on their way to the brokers, in rounds: each round sends one request to
+// each broker, with the first unacknowledged batch of each partition, and meanwhile encodes the batches that follow.
+type transaction struct {
+	p       *Producer
+	now     time.Time
+	records []Record
+	writes  []*partitionWrite // the partitions that are not done
+	turn    int               // the partition whose turn it is when a round cannot take all
+}
+
+func newTransaction(p *Producer, records []Record) (*transaction, error) {
+	writes, err := groupRecords(records, p.next)
+	return &transaction{p: p, now: time.Now(), records: records, writes: writes}, err
+}
+
+// addPartitions asks for all partitions at once: one that is added later could come after a late abort, which would
+// take the others out of the transaction.
+func (t *transaction) addPartitions() *addpartitionstotxn.Request {
+	req := &addpartitionstotxn.Request{TransactionalID: t.p.id, ProducerID: t.p.pid, ProducerEpoch: t.p.epoch}
+	topics := make(map[string]int)
+	for _, w := range t.writes {
+		i, ok := topics[w.topic]
+		if !ok {
+			i = len(req.Topics)
+			topics[w.topic] = i
+			req.Topics = append(req.Topics, addpartitionstotxn.RequestTopic{Name: w.topic})
+		}
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, w.partition)
+	}
+	return req
+}
+
+// produce writes all records, and returns when all are acknowledged.
+func (t *transaction) produce(ctx context.Context) error {
+	for {
+		round, wake := t.round(time.Now())
+		if len(round) == 0 && wake.IsZero() {
+			return nil
+		}
+		// Where a batch waits to be sent again, its failure is the reason why the time was not enough.
+		if err := sleep(ctx, time.Until(wake)); err != nil {
+			return t.interrupted(err)
+		}
+		if err := t.encodeFirst(round); err != nil {
+			return err
+		}
+		if err := t.send(ctx, round); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *transaction) interrupted(err error) error {
+	for _, w := range t.writes {
+		if w.wait.last != nil {
+			return fmt.Errorf("%s to %v: %w; last: %w", stageProduce, w.topicPartition, err, w.wait.last)
+		}
+	}
+	return fmt.Errorf("%s: %w", stageProduce, err)
+}
+
+// round picks the partitions that send a batch now. If there is none, wake says when the next one is ready; zero means
+// that all is written.
+func (t *transaction) round(now time.Time) (round []*partitionWrite, wake time.Time) {
+	t.writes = slices.DeleteFunc(t.writes, func(w *partitionWrite) bool {
+		return len(w.batches) == 0 && w.cutBatch(t.records) == nil
+	})
+	size := 0
+	for i := range t.writes {
+		at := (t.turn + i) % len(t.writes)
+		w := t.writes[at]
+		if w.notYet.After(now) {
+			if wake.IsZero() || w.notYet.Before(wake) {
+				wake = w.notYet
+			}
+			continue
+		}
+		if size += w.batches[0].size; size > roundBytes && len(round) > 0 {
+			t.turn = at
+			break
+		}
+		round = append(round, w)
+	}
+	if len(round) > 0 {
+		wake = time.Time{}
+	}
+	return round, wake
+}
+
+func (t *transaction) encodeFirst(round []*partitionWrite) error {
+	return t.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
+}
+
+// encodeAhead encodes the second batches, while the first ones are under way.
+func (t *transaction) encodeAhead(round []*partitionWrite) error {
+	return t.encode(round, func(w *partitionWrite) *batch {
+		if len(w.batches) > 1 {
+			return w.batches[1]
+		}
+		return w.cutBatch(t.records)
+	})
+}
+
+// encode encodes one batch of each partition, unless it is nil or already encoded.
+func (t *transaction) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, w := range round {
+		if b := which(w); b != nil && b.wire == nil {
+			group.Go(func() error { return w.encode(t.p, b, t.records, t.now) })
+		}
+	}
+	return group.Wait()
+}
+
+// send sends the first batch of each partition to its leader, all leaders at the same time, waits for all answers, and
+// encodes the batches that follow meanwhile. An error ends the transaction.
+func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
+	began := time.Now()
+	lingering, cancel := linger(ctx)
+	defer cancel()
+	requests := t.p.client.route(lingering, round)
+	var sending errgroup.Group
+	for _, r := range requests {
+		sending.Go(func() error { r.send(lingering, t.p); return nil })
+	}
+	end := t.encodeAhead(round)
+	_ = sending.Wait() // each partition has an error of its own
+	worst := verdictDone
+	for _, r := range requests {
+		for i, w := range r.writes {
+			if v, err := t.settle(w, r.errs[i], began); err != nil && v > worst {
+				worst, end = v, err
+			}
+		}
+	}
+	return end
+}
+
+// settle draws the consequences of the answer to a partition's first batch. An error ends the transaction.
+func (t *transaction) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
+	b := w.batches[0]
+	r := classify(stageProduce, err)
+	if r.unanswered {
+		t.p.tainted, b.loose = true, true
+	}
+	if r.stale {
+		t.p.client.refresh(began)
+	}
+	now := time.Now()
+	switch r.verdict {
+	case verdictDone:
+		t.p.client.buffers.put(w.acknowledged())
+		return r.verdict, nil
+	case verdictSoon, verdictAgain:
+	case verdictMissing:
+		if w.wait.missing(now) {
+			return r.verdict, describe(stageProduce, w, err)
+		}
+	case verdictSplit:
+		if !w.split() {
+			return r.verdict, w.tooLarge(b, t.records, len(b.wire)-4, err)
+		}
+		return r.verdict, nil
+	case verdictFenced:
+		t.p.state = stateFenced
+		return r.verdict, joined(ErrFenced, describe(stageProduce, w, err))
+	case verdictRejected:
+		return r.verdict, joined(ErrRejected, describe(stageProduce, w, err))
+	default:
+		return r.verdict, describe(stageProduce, w, err)
+	}
+	w.notYet = now.Add(w.wait.next(r, err))
+	return r.verdict, nil
+}

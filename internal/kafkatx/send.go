@@ -1,0 +1,160 @@
+package kafkatx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
+)
+
+// acksAll waits for all in-sync replicas: with fewer, what is committed may be lost.
+const acksAll = -1
+
+// errNoAnswer: the broker's answer leaves out a partition that was asked for.
+var errNoAnswer = errors.New("the broker's answer lacks the partition")
+
+// produceRequest is what one broker is sent in a round.
+type produceRequest struct {
+	writes []*partitionWrite // the first batch of each
+	errs   []error           // the answer of each; nil is success
+	leader bool              // false: there is none to send to, and errs is set
+}
+
+// route groups partitions by leader. Partitions without one come in a request of their own, with their errors.
+func (c *Client) route(ctx context.Context, round []*partitionWrite) []*produceRequest {
+	var topics []string
+	for _, w := range round {
+		if !slices.Contains(topics, w.topic) {
+			topics = append(topics, w.topic)
+		}
+	}
+	leaders, failed, err := c.leaders(ctx, topics)
+	lost := &produceRequest{}
+	requests := []*produceRequest{lost}
+	byLeader := make(map[int32]*produceRequest)
+	for _, w := range round {
+		leader, ok := leaders[w.topicPartition]
+		if !ok {
+			lost.writes = append(lost.writes, w)
+			lost.errs = append(lost.errs, noLeaderReason(w.topicPartition, failed, err))
+			continue
+		}
+		r := byLeader[leader]
+		if r == nil {
+			r = &produceRequest{leader: true}
+			byLeader[leader] = r
+			requests = append(requests, r)
+		}
+		r.writes = append(r.writes, w)
+	}
+	return requests
+}
+
+// noLeaderReason says why a partition cannot be routed.
+func noLeaderReason(tp topicPartition, failed map[string]error, lookup error) error {
+	if lookup != nil {
+		return &routingError{fmt.Errorf("%s: %w", stageMetadata, lookup)}
+	}
+	if err := failed[tp.topic]; err != nil {
+		return err
+	}
+	return kafka.LeaderNotAvailable
+}
+
+// send sends the request and keeps the answers in errs. The batches' bytes are the same each time.
+func (r *produceRequest) send(ctx context.Context, p *Producer) {
+	if !r.leader {
+		return
+	}
+	req := &rawproduce.Request{
+		TransactionalID: p.id,
+		Acks:            acksAll,
+		// The broker should give up before we do, since an answer is worth more than none.
+		Timeout: int32((p.client.requestTimeout / 2).Milliseconds()),
+	}
+	topics := make(map[string]int)
+	for _, w := range r.writes {
+		i, ok := topics[w.topic]
+		if !ok {
+			i = len(req.Topics)
+			topics[w.topic] = i
+			req.Topics = append(req.Topics, rawproduce.RequestTopic{Topic: w.topic})
+		}
+		part := rawproduce.RequestPartition{Partition: w.partition}
+		part.RecordSet.Reader = bytes.NewReader(w.batches[0].wire)
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, part)
+	}
+	msg, err := p.client.roundTrip(ctx, req)
+	if err != nil {
+		r.errs = slices.Repeat([]error{err}, len(r.writes))
+		return
+	}
+	answers := make(map[topicPartition]error)
+	if res, ok := msg.(*produce.Response); ok {
+		for i := range res.Topics {
+			for j := range res.Topics[i].Partitions {
+				part := &res.Topics[i].Partitions[j]
+				answers[topicPartition{res.Topics[i].Topic, part.Partition}] = produceError(part)
+			}
+		}
+	}
+	for _, w := range r.writes {
+		err, ok := answers[w.topicPartition]
+		if !ok {
+			err = errNoAnswer
+		}
+		r.errs = append(r.errs, w.nameRecord(err))
+	}
+}
+
+// refusal is a broker's refusal of a batch, and of one of its records if it says which.
+type refusal struct {
+	code    kafka.Error
+	message string
+	record  int // in the batch, then in the records given to Commit; -1: not known
+}
+
+func produceError(part *produce.ResponsePartition) error {
+	if part.ErrorCode == 0 {
+		return nil
+	}
+	e := &refusal{code: kafka.Error(part.ErrorCode), message: part.ErrorMessage, record: -1}
+	if len(part.RecordErrors) > 0 {
+		e.record = int(part.RecordErrors[0].BatchIndex)
+		if m := part.RecordErrors[0].BatchIndexErrorMessage; m != "" {
+			e.message = m
+		}
+	}
+	return e
+}
+
+func (e *refusal) Error() string {
+	s := e.code.Error()
+	if e.message != "" {
+		s += ": " + e.message
+	}
+	if e.record >= 0 {
+		s = fmt.Sprintf("record %d: %s", e.record, s)
+	}
+	return s
+}
+
+func (e *refusal) Unwrap() error { return e.code }
+
+// nameRecord replaces the number of a record in the batch by its number in the transaction.
+func (w *partitionWrite) nameRecord(err error) error {
+	var e *refusal
+	if b := w.batches[0]; errors.As(err, &e) && e.record >= 0 {
+		if at := b.from + e.record; at < b.to {
+			e.record = int(w.index[at])
+		} else {
+			e.record = -1
+		}
+	}
+	return err
+}
