@@ -35,16 +35,16 @@ func (c *Coverage) Missing() time.Duration {
 	return sum
 }
 
-// Advance moves the front over s, which must begin at it, as read.
+// advance moves the front over s, which must begin at it, as read.
 func (c *Coverage) advance(s Span) { c.Front = s.Until }
 
-// Skip moves the front over s, which must begin at it, as a gap.
+// skip moves the front over s, which must begin at it, as a gap.
 func (c *Coverage) skip(s Span) {
 	c.Front = s.Until
 	c.Gaps = join(c.Gaps, s)
 }
 
-// Fill takes s, which has been read after all, out of the gaps.
+// fill takes s, which has been read after all, out of the gaps.
 func (c *Coverage) fill(s Span) { c.Gaps = cut(c.Gaps, s) }
 
 // before is where the coverage that ends at or before i, not counting gaps, ends: the end of the last window that was

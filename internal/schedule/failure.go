@@ -1,0 +1,106 @@
+package schedule
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"attemptstream/internal/attempt"
+)
+
+const (
+	// tries is how often a window fails before it is split, or given up where it cannot be.
+	tries = 3
+	// firstBackOff and lastBackOff bound the time between two tries; it doubles, with full jitter.
+	firstBackOff = 250 * time.Millisecond
+	lastBackOff  = time.Minute
+)
+
+// trouble is a row of failures of one state.
+type trouble struct {
+	failures int // in a row, of the same window
+	row      int // in a row, of any window
+	until    time.Time
+}
+
+func (t *trouble) clear() { *t = trouble{} }
+
+func (t *trouble) fail(now time.Time) {
+	t.failures++
+	t.row++
+	longest := min(lastBackOff, firstBackOff<<min(t.row-1, 20))
+	t.until = now.Add(rand.N(longest) + time.Millisecond)
+}
+
+// A Verdict is what follows from a failure.
+type Verdict int
+
+const (
+	// Again: the same is read again when Begin gives it.
+	Again Verdict = iota
+	// Part: the states that did not fail are committed, and go on without the others.
+	Part
+	// Probe: a second that fails for good, or an API that is down? Reading Run.Probe tells.
+	Probe
+)
+
+// Failed reports that s could not be read for some of the run's states. The run has ended.
+func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
+	again := true
+	for _, state := range states {
+		t := r.planner.trouble[state]
+		t.fail(now)
+		again = again && t.failures < tries
+	}
+	if r.Kind == Gap && !s.Smallest() {
+		again = false // it failed before it became a gap
+	}
+	switch {
+	case again:
+		return Again
+	case len(states) < len(r.States):
+		return Part
+	case s.Smallest() && r.Kind == Front:
+		return Probe
+	}
+	for _, state := range states {
+		r.planner.trouble[state].failures = 0
+	}
+	if s.Smallest() { // of a gap or of a look-back: it has its turn again in the next pass
+		r.drop(s, now)
+		return Again
+	}
+	r.Narrow(s)
+	return Again
+}
+
+// ReadPart reports after Part that the given states have been read whole.
+func (r *Run) ReadPart(s Span, states []attempt.State, n int, now time.Time) {
+	part := *r
+	part.States = states
+	part.Read(s, n, now)
+}
+
+// Probe is the second before s: it was read when it was the front, so an API that works shows it again.
+func (r *Run) Probe(s Span) Span { return Span{From: s.From - 1, Until: s.From} }
+
+// Probed reports for which of the states the probe was answered. For those s becomes a gap, and the front moves on; the
+// others are down, and s is tried again for as long as they are.
+func (r *Run) Probed(s Span, answered []attempt.State) {
+	for _, state := range answered {
+		r.planner.checkpoint.States[state].skip(s)
+		r.planner.trouble[state].clear()
+	}
+	for _, state := range r.States {
+		// One try decides next time: a long outage, and a long gap, should not cost more requests than they must.
+		r.planner.trouble[state].failures = tries - 1
+	}
+}
+
+// Postpone says that nothing of the account may be asked before the given time, whatever is due.
+func (p *Planner) Postpone(until time.Time) {
+	for _, t := range p.trouble {
+		if until.After(t.until) {
+			t.until = until
+		}
+	}
+}

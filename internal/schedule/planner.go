@@ -1,0 +1,197 @@
+package schedule
+
+import (
+	"slices"
+	"time"
+
+	"attemptstream/internal/attempt"
+)
+
+// gapInterval is how often gaps are tried again where the look-back, which sets the pace otherwise, is off.
+const gapInterval = 10 * time.Minute
+
+// firstWidth is the length of the first window of a state, of whose density nothing is known yet.
+const firstWidth = time.Minute
+
+// Settings are what the operator decides. Durations are in whole seconds.
+type Settings struct {
+	States           []attempt.State
+	Start            attempt.Instant // where a state with no coverage begins
+	PollInterval     time.Duration
+	SettleDelay      time.Duration // nothing younger than this is asked for
+	Lookback         time.Duration // 0: covered time is not read again
+	LookbackInterval time.Duration
+	WindowMax        time.Duration   // longest window
+	WindowAttempts   int             // answers are kept under this length
+	Stop             attempt.Instant // 0: none; else nothing at or after it is asked for at the fronts
+}
+
+// A Planner says what to read next of one account. It changes the Checkpoint that it was given as it is told what has
+// been read; the owner commits that checkpoint together with what was read. It is not safe for concurrent use.
+type Planner struct {
+	settings   Settings
+	checkpoint *Checkpoint
+	tiers      []tier
+	trouble    map[attempt.State]*trouble
+	passes     []*pass // look-back and gaps: one per state and tier, and one per state
+}
+
+// A pass is covered time, or gaps, of one state that are read again every so often.
+type pass struct {
+	kind  Kind
+	state attempt.State
+	tier  int
+	rest  []Span // what is left of the pass under way
+	width int64  // seconds
+	due   time.Time
+}
+
+// NewPlanner plans for the states of the settings, from where the checkpoint is. States that it lacks are added to it.
+func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Planner {
+	p := &Planner{
+		settings:   settings,
+		checkpoint: checkpoint,
+		tiers:      tiers(settings.Lookback, settings.LookbackInterval),
+		trouble:    map[attempt.State]*trouble{},
+	}
+	p.settings.States = slices.Clone(settings.States)
+	slices.SortFunc(p.settings.States, func(a, b attempt.State) int { return a.Rank() - b.Rank() })
+	for _, state := range p.settings.States {
+		p.trouble[state] = &trouble{}
+		c := checkpoint.States[state]
+		if c == nil {
+			c = &Coverage{Start: settings.Start, Front: settings.Start, Width: int64(firstWidth / time.Second)}
+			checkpoint.States[state] = c
+		}
+		for len(c.LookedBack) < len(p.tiers) {
+			c.LookedBack = append(c.LookedBack, attempt.InstantOf(now))
+		}
+		for i, t := range p.tiers {
+			p.passes = append(p.passes, &pass{kind: LookBack, state: state, tier: i, due: c.LookedBack[i].Time().Add(t.every)})
+		}
+		p.passes = append(p.passes, &pass{kind: Gap, state: state, due: now})
+	}
+	return p
+}
+
+// Begin is the work that is due at now, nil if there is none. Fronts come first: what is new must not wait for what is
+// read again. Of several fronts, the one furthest ahead that is due comes first, since that is the one people watch.
+func (p *Planner) Begin(now time.Time) *Run {
+	for _, lane := range p.lanes() {
+		if p.due(lane, now) {
+			return p.front(lane, now)
+		}
+	}
+	for _, pass := range p.passes {
+		if r := p.again(pass, now); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// Wait is how long nothing will be due, at least one millisecond and at most the poll interval.
+func (p *Planner) Wait(now time.Time) time.Duration {
+	wait := p.settings.PollInterval
+	for _, lane := range p.lanes() {
+		next := p.checkpoint.States[lane[0]].Front.Time().Add(p.settings.SettleDelay + p.settings.PollInterval)
+		if after := p.blocked(lane); after.After(next) {
+			next = after
+		}
+		wait = min(wait, next.Sub(now))
+	}
+	for _, pass := range p.passes {
+		due := pass.due
+		if after := p.trouble[pass.state].until; after.After(due) {
+			due = after
+		}
+		wait = min(wait, due.Sub(now))
+	}
+	return max(wait, time.Millisecond)
+}
+
+// CaughtUp tells whether every front has reached Settings.Stop.
+func (p *Planner) CaughtUp() bool {
+	for _, state := range p.settings.States {
+		if p.checkpoint.States[state].Front < p.settings.Stop {
+			return false
+		}
+	}
+	return true
+}
+
+// lanes are the states by equal fronts, the furthest ahead first.
+func (p *Planner) lanes() [][]attempt.State {
+	var fronts []attempt.Instant
+	lanes := map[attempt.Instant][]attempt.State{}
+	for _, state := range p.settings.States {
+		front := p.checkpoint.States[state].Front
+		if lanes[front] == nil {
+			fronts = append(fronts, front)
+		}
+		lanes[front] = append(lanes[front], state)
+	}
+	slices.SortFunc(fronts, func(a, b attempt.Instant) int { return int(b - a) })
+	out := make([][]attempt.State, len(fronts))
+	for i, front := range fronts {
+		out[i] = lanes[front]
+	}
+	return out
+}
+
+// limit is where a lane has to stop for now: at what has not settled, or at the front of a lane ahead, which it then
+// joins. Lagging tells which of the two it can be.
+func (p *Planner) limit(lane []attempt.State, now time.Time) (until attempt.Instant, lagging bool) {
+	front := p.checkpoint.States[lane[0]].Front
+	until = attempt.InstantOf(now.Add(-p.settings.SettleDelay))
+	if p.settings.Stop != 0 {
+		until = min(until, p.settings.Stop)
+	}
+	for _, state := range p.settings.States {
+		if other := p.checkpoint.States[state].Front; other > front {
+			until, lagging = min(until, other), true
+		}
+	}
+	return until, lagging
+}
+
+// due tells whether a lane's front is worth a request: it is the poll interval behind, or has a lane to catch up with, or
+// a Stop to reach.
+func (p *Planner) due(lane []attempt.State, now time.Time) bool {
+	if p.blocked(lane).After(now) {
+		return false
+	}
+	until, lagging := p.limit(lane, now)
+	behind := until.Sub(p.checkpoint.States[lane[0]].Front)
+	if lagging || p.settings.Stop != 0 {
+		return behind > 0
+	}
+	return behind > 0 && behind >= p.settings.PollInterval
+}
+
+// blocked is until when a lane backs off.
+func (p *Planner) blocked(lane []attempt.State) time.Time {
+	var until time.Time
+	for _, state := range lane {
+		if t := p.trouble[state].until; t.After(until) {
+			until = t
+		}
+	}
+	return until
+}
+
+// widest is the longest span whose window is not longer than the settings allow, in seconds.
+func (p *Planner) widest() int64 {
+	return max(1, int64((p.settings.WindowMax-attempt.Overlap)/time.Second))
+}
+
+// fit is the width that follows from an answer of n entries to a window of the given length, in seconds. It aims at half
+// of the length that answers should stay under, grows at most twofold and shrinks at most eightfold at a time.
+func (p *Planner) fit(width, length int64, n int) int64 {
+	next := 2 * width
+	if n > 0 {
+		aim := int64(p.checkpoint.Trust.aim(p.settings.WindowAttempts))
+		next = min(next, max(length*aim/2/int64(n), width/8))
+	}
+	return min(max(next, 1), p.widest())
+}

@@ -1,0 +1,161 @@
+package schedule
+
+import (
+	"time"
+
+	"attemptstream/internal/attempt"
+)
+
+// Kind is why something is read.
+type Kind int
+
+const (
+	Front    Kind = iota // it is new
+	LookBack             // it was read before, and is looked through for late arrivals
+	Gap                  // it could not be read before
+)
+
+func (k Kind) String() string {
+	return [...]string{"front", "look-back", "gap"}[k]
+}
+
+// A Run is a row of spans that touch, to be read in order; several may be under way at once, but must be reported in
+// order, by Read. The first one that fails, or has to be narrower, ends the run.
+type Run struct {
+	Kind   Kind
+	States []attempt.State // in the order in which they are told
+	// Lagging is set at a front that another state's front is ahead of: what happened there meanwhile is told already.
+	Lagging bool
+
+	planner *Planner
+	pass    *pass // nil at a front
+	next    attempt.Instant
+	until   attempt.Instant
+}
+
+// front is a run at the front of a lane.
+func (p *Planner) front(lane []attempt.State, now time.Time) *Run {
+	until, lagging := p.limit(lane, now)
+	return &Run{Kind: Front, States: lane, Lagging: lagging, planner: p, next: p.checkpoint.States[lane[0]].Front, until: until}
+}
+
+// again is a run of a pass over covered time or gaps, nil if there is nothing to do for it at now.
+func (p *Planner) again(pass *pass, now time.Time) *Run {
+	if pass.due.After(now) || p.trouble[pass.state].until.After(now) {
+		return nil
+	}
+	c := p.checkpoint.States[pass.state]
+	if len(pass.rest) == 0 {
+		if pass.kind == Gap {
+			pass.rest, pass.width = append(pass.rest, c.Gaps...), p.widest()
+		} else {
+			pass.rest = c.read(p.tiers[pass.tier].span(attempt.InstantOf(now), c.LookedBack[pass.tier]))
+			pass.width = c.Width
+		}
+	}
+	if len(pass.rest) == 0 {
+		p.finish(pass, now)
+		return nil
+	}
+	return &Run{Kind: pass.kind, States: []attempt.State{pass.state}, planner: p, pass: pass,
+		next: pass.rest[0].From, until: pass.rest[0].Until}
+}
+
+// finish ends a pass and says when the next one is due.
+func (p *Planner) finish(pass *pass, now time.Time) {
+	if pass.kind == LookBack {
+		p.checkpoint.States[pass.state].LookedBack[pass.tier] = attempt.InstantOf(now)
+		pass.due = now.Add(p.tiers[pass.tier].every)
+		return
+	}
+	pass.due = now.Add(gapInterval)
+	if p.settings.Lookback > 0 {
+		pass.due = now.Add(p.settings.LookbackInterval)
+	}
+}
+
+// Next is the span to read after those that Next has given before; false when the run has no more for now.
+func (r *Run) Next() (Span, bool) {
+	if r.next >= r.until {
+		return Span{}, false
+	}
+	s := Span{From: r.next, Until: min(r.until, r.next.Add(time.Duration(r.width())*time.Second))}
+	r.next = s.Until
+	return s, true
+}
+
+// Since is the end of the last window that was read before s: what a window over s shares with it is not new.
+func (r *Run) Since(s Span) attempt.Instant {
+	return r.planner.checkpoint.States[r.States[0]].before(s.From)
+}
+
+// Yields tells whether the run should end after what is under way, because something more urgent is due.
+func (r *Run) Yields(now time.Time) bool {
+	if r.Kind == Front {
+		return false
+	}
+	for _, lane := range r.planner.lanes() {
+		if r.planner.due(lane, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// Read reports that s has been read whole for all the run's states, and that the longest of the answers had n entries.
+func (r *Run) Read(s Span, n int, now time.Time) {
+	for _, state := range r.States {
+		r.planner.trouble[state].clear()
+	}
+	length := int64(s.Until - s.From)
+	width := r.planner.fit(r.width(), length, n)
+	if r.pass == nil {
+		for _, state := range r.States {
+			c := r.planner.checkpoint.States[state]
+			c.advance(s)
+			c.Width = width
+		}
+		return
+	}
+	if r.Kind == Gap {
+		r.planner.checkpoint.States[r.pass.state].fill(s)
+	}
+	r.pass.width = width
+	r.drop(s, now)
+}
+
+// Narrow reports that s was longer than what can be believed or kept: it comes again in halves. The run has ended. It is
+// not for a Smallest span.
+func (r *Run) Narrow(s Span) {
+	r.setWidth(max(1, int64(s.Until-s.From)/2))
+}
+
+// drop takes s, the oldest of what is left, from the pass.
+func (r *Run) drop(s Span, now time.Time) {
+	r.pass.rest = cut(r.pass.rest, s)
+	if len(r.pass.rest) == 0 {
+		r.planner.finish(r.pass, now)
+	}
+}
+
+// width is the narrowest of the run's states', in seconds.
+func (r *Run) width() int64 {
+	width := r.planner.widest()
+	if r.pass != nil {
+		return max(1, min(width, r.pass.width))
+	}
+	for _, state := range r.States {
+		width = min(width, r.planner.checkpoint.States[state].Width)
+	}
+	return max(1, width)
+}
+
+func (r *Run) setWidth(width int64) {
+	if r.pass != nil {
+		r.pass.width = width
+		return
+	}
+	for _, state := range r.States {
+		r.planner.checkpoint.States[state].Width = width
+	}
+}
