@@ -135,10 +135,10 @@ func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
 	began := time.Now()
 	lingering, cancel := linger(ctx)
 	defer cancel()
-	requests := t.p.client.route(lingering, round)
+	requests := t.p.route(lingering, round)
 	var sending errgroup.Group
 	for _, r := range requests {
-		sending.Go(func() error { r.send(lingering, t.p); return nil })
+		sending.Go(func() error { r.send(lingering, t.p.client); return nil })
 	}
 	end := t.encodeAhead(round)
 	_ = sending.Wait() // each partition has an error of its own
@@ -182,7 +182,7 @@ func (t *transaction) settle(w *partitionWrite, err error, began time.Time) (ver
 		t.p.state = stateFenced
 		return r.verdict, joined(ErrFenced, describe(stageProduce, w, err))
 	case verdictRejected:
-		return r.verdict, joined(ErrRejected, describe(stageProduce, w, err))
+		return r.verdict, joined(ErrRejected, describe(stageProduce, w, w.nameRecord(err)))
 	default:
 		return r.verdict, describe(stageProduce, w, err)
 	}

@@ -122,6 +122,10 @@ var errThrottled = errors.New("the broker throttles this client")
 
 // retry waits before the next attempt, or returns the error that ends the reading.
 func (r *reader) retry(ctx context.Context, wait *backoff, began, stuck time.Time, err error) error {
+	var beyond *OffsetOutOfRangeError
+	if errors.As(err, &beyond) {
+		return err
+	}
 	ruling := classify(stageFetch, err)
 	if ruling.stale {
 		r.client.refresh(began)

@@ -20,20 +20,21 @@ var errNoAnswer = errors.New("the broker's answer lacks the partition")
 
 // produceRequest is what one broker is sent in a round.
 type produceRequest struct {
-	writes []*partitionWrite // the first batch of each
-	errs   []error           // the answer of each; nil is success
-	leader bool              // false: there is none to send to, and errs is set
+	writes []*partitionWrite
+	errs   []error             // the answer to each; nil is success
+	req    *rawproduce.Request // nil: no leader is known, and errs is set
 }
 
-// route groups partitions by leader. Partitions without one come in a request of their own, with their errors.
-func (c *Client) route(ctx context.Context, round []*partitionWrite) []*produceRequest {
+// route makes a request for each leader, with the first batch of each partition. Partitions without a leader come in a
+// request that is not to be sent, with their errors.
+func (p *Producer) route(ctx context.Context, round []*partitionWrite) []*produceRequest {
 	var topics []string
 	for _, w := range round {
 		if !slices.Contains(topics, w.topic) {
 			topics = append(topics, w.topic)
 		}
 	}
-	leaders, failed, err := c.leaders(ctx, topics)
+	leaders, failed, err := p.client.leaders(ctx, topics)
 	lost := &produceRequest{}
 	requests := []*produceRequest{lost}
 	byLeader := make(map[int32]*produceRequest)
@@ -46,13 +47,35 @@ func (c *Client) route(ctx context.Context, round []*partitionWrite) []*produceR
 		}
 		r := byLeader[leader]
 		if r == nil {
-			r = &produceRequest{leader: true}
+			r = &produceRequest{req: p.newRequest()}
 			byLeader[leader] = r
 			requests = append(requests, r)
 		}
-		r.writes = append(r.writes, w)
+		r.add(w)
 	}
 	return requests
+}
+
+func (p *Producer) newRequest() *rawproduce.Request {
+	return &rawproduce.Request{
+		TransactionalID: p.id,
+		Acks:            acksAll,
+		// The broker should give up before we do, since an answer is worth more than none.
+		Timeout: int32((p.client.requestTimeout / 2).Milliseconds()),
+	}
+}
+
+// add puts a partition's first batch into the request. Its bytes are the same each time.
+func (r *produceRequest) add(w *partitionWrite) {
+	r.writes = append(r.writes, w)
+	part := rawproduce.RequestPartition{Partition: w.partition}
+	part.RecordSet.Reader = bytes.NewReader(w.batches[0].wire)
+	at := slices.IndexFunc(r.req.Topics, func(t rawproduce.RequestTopic) bool { return t.Topic == w.topic })
+	if at < 0 {
+		at = len(r.req.Topics)
+		r.req.Topics = append(r.req.Topics, rawproduce.RequestTopic{Topic: w.topic})
+	}
+	r.req.Topics[at].Partitions = append(r.req.Topics[at].Partitions, part)
 }
 
 // noLeaderReason says why a partition cannot be routed.
@@ -66,30 +89,12 @@ func noLeaderReason(tp topicPartition, failed map[string]error, lookup error) er
 	return kafka.LeaderNotAvailable
 }
 
-// send sends the request and keeps the answers in errs. The batches' bytes are the same each time.
-func (r *produceRequest) send(ctx context.Context, p *Producer) {
-	if !r.leader {
+// send sends the request and keeps the answers in errs.
+func (r *produceRequest) send(ctx context.Context, c *Client) {
+	if r.req == nil {
 		return
 	}
-	req := &rawproduce.Request{
-		TransactionalID: p.id,
-		Acks:            acksAll,
-		// The broker should give up before we do, since an answer is worth more than none.
-		Timeout: int32((p.client.requestTimeout / 2).Milliseconds()),
-	}
-	topics := make(map[string]int)
-	for _, w := range r.writes {
-		i, ok := topics[w.topic]
-		if !ok {
-			i = len(req.Topics)
-			topics[w.topic] = i
-			req.Topics = append(req.Topics, rawproduce.RequestTopic{Topic: w.topic})
-		}
-		part := rawproduce.RequestPartition{Partition: w.partition}
-		part.RecordSet.Reader = bytes.NewReader(w.batches[0].wire)
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, part)
-	}
-	msg, err := p.client.roundTrip(ctx, req)
+	msg, err := c.roundTrip(ctx, r.req)
 	if err != nil {
 		r.errs = slices.Repeat([]error{err}, len(r.writes))
 		return
@@ -108,7 +113,7 @@ func (r *produceRequest) send(ctx context.Context, p *Producer) {
 		if !ok {
 			err = errNoAnswer
 		}
-		r.errs = append(r.errs, w.nameRecord(err))
+		r.errs = append(r.errs, err)
 	}
 }
 
