@@ -1,0 +1,196 @@
+package dedupe
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+	"strings"
+)
+
+// The record of a block, version 1. Numbers are unsigned varints (encoding/binary), if nothing else is said.
+//
+//	byte      version
+//	number    of statuses, at least 1; of each, in ascending order of their bytes:
+//	  number    its length in bytes
+//	  bytes     the status
+//	  set       told, not empty
+//	  set       superseded
+//	4 bytes   CRC-32C, little-endian, of the block's number (8 bytes, little-endian) and all of the record before
+//
+// A set of offsets is one byte for its form, and
+//
+//	empty     nothing
+//	array     number of offsets, at least 1; for each its distance from the least offset that is possible there: from 0,
+//	          later from the offset before plus 1
+//	runs      number of runs, at least 1; for each the distance of its start from the least that is possible there (from
+//	          0, later from the end of the run before plus 2, inclusive), and its length minus 1
+//	bitmap    512 bytes: bit i%8 of byte i/8 is set if offset i is in the set
+//
+// The shortest form is written, of forms of equal length the first in this order; all are read. So the same content
+// always is the same record, whatever order it was told in.
+const (
+	recordVersion = 1
+
+	formEmpty  = 0
+	formArray  = 1
+	formRuns   = 2
+	formBitmap = 3
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(number int64, record []byte) uint32 {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], uint64(number))
+	return crc32.Update(crc32.Checksum(n[:], castagnoli), castagnoli, record)
+}
+
+// scratch is memory that encoding and decoding use again.
+type scratch struct {
+	record           []byte
+	sets             []codedSet
+	entries          []entry
+	told, superseded bitmap
+	runs             []run
+}
+
+// A codedSet is the set of one status: bitmaps, or entries of that status only.
+type codedSet struct {
+	dense
+	entries []entry
+}
+
+// A run is the offsets from start to end-1.
+type run struct{ start, end uint32 }
+
+// encode returns the record of a block that exists, in memory that the next call uses again.
+func (x *Index) encode(number int64) []byte {
+	p, s := x.at(number), &x.scratch
+	s.split(p)
+	slices.SortFunc(s.sets, func(a, b codedSet) int {
+		return strings.Compare(string(x.statuses[a.code]), string(x.statuses[b.code]))
+	})
+	r := append(s.record[:0], recordVersion)
+	r = binary.AppendUvarint(r, uint64(len(s.sets)))
+	for i := range s.sets {
+		set := &s.sets[i]
+		status := x.statuses[set.code]
+		r = binary.AppendUvarint(r, uint64(len(status)))
+		r = append(r, status...)
+		told, superseded := s.bitmaps(set)
+		r = s.appendSet(r, told)
+		r = s.appendSet(r, superseded)
+	}
+	s.record = binary.LittleEndian.AppendUint32(r, checksum(number, r))
+	return s.record
+}
+
+// split fills s.sets with the statuses that are at p.
+func (s *scratch) split(p place) {
+	s.sets, s.entries = s.sets[:0], s.entries[:0]
+	if p.block == nil {
+		s.entries = append(s.entries, p.lone)
+	} else {
+		s.entries = append(s.entries, p.block.entries...)
+		for _, d := range p.block.dense {
+			s.sets = append(s.sets, codedSet{dense: d})
+		}
+	}
+	slices.SortFunc(s.entries, func(a, b entry) int { return int(a.code()) - int(b.code()) })
+	for from := 0; from < len(s.entries); {
+		c, to := s.entries[from].code(), from+1
+		for to < len(s.entries) && s.entries[to].code() == c {
+			to++
+		}
+		s.sets = append(s.sets, codedSet{dense: dense{code: c}, entries: s.entries[from:to]})
+		from = to
+	}
+}
+
+// bitmaps is the set as bitmaps; superseded is nil if there are none. The bitmaps are not to be changed.
+func (s *scratch) bitmaps(set *codedSet) (told, superseded *bitmap) {
+	if set.told != nil {
+		return set.told, set.superseded
+	}
+	s.told, s.superseded = bitmap{}, bitmap{}
+	for _, e := range set.entries {
+		s.told.add(e.offset())
+		if e.superseded() {
+			s.superseded.add(e.offset())
+		}
+	}
+	return &s.told, &s.superseded
+}
+
+// appendSet appends the shortest form of m, which may be nil.
+func (s *scratch) appendSet(r []byte, m *bitmap) []byte {
+	if m == nil {
+		return append(r, formEmpty)
+	}
+	s.runs = s.runs[:0]
+	offsets, arrayBytes, runBytes := 0, 0, 0
+	least := uint32(0)
+	for start, end := m.nextRun(0); start < BlockSize; start, end = m.nextRun(end) {
+		s.runs = append(s.runs, run{start, end})
+		offsets += int(end - start)
+		arrayBytes += varintLen(start-least) + int(end-start) - 1
+		runBytes += varintLen(start-leastStart(least)) + varintLen(end-start-1)
+		least = end
+	}
+	arrayBytes += varintLen(uint32(offsets))
+	runBytes += varintLen(uint32(len(s.runs)))
+	switch {
+	case offsets == 0:
+		return append(r, formEmpty)
+	case arrayBytes <= runBytes && arrayBytes <= bitmapBytes:
+		return s.appendArray(append(r, formArray), offsets)
+	case runBytes <= bitmapBytes:
+		return s.appendRuns(append(r, formRuns))
+	}
+	r = append(r, formBitmap)
+	for _, word := range m {
+		r = binary.LittleEndian.AppendUint64(r, word)
+	}
+	return r
+}
+
+func (s *scratch) appendArray(r []byte, offsets int) []byte {
+	r = binary.AppendUvarint(r, uint64(offsets))
+	least := uint32(0)
+	for _, run := range s.runs {
+		r = binary.AppendUvarint(r, uint64(run.start-least))
+		for range run.end - run.start - 1 {
+			r = append(r, 0)
+		}
+		least = run.end
+	}
+	return r
+}
+
+func (s *scratch) appendRuns(r []byte) []byte {
+	r = binary.AppendUvarint(r, uint64(len(s.runs)))
+	least := uint32(0)
+	for _, run := range s.runs {
+		r = binary.AppendUvarint(r, uint64(run.start-leastStart(least)))
+		r = binary.AppendUvarint(r, uint64(run.end-run.start-1))
+		least = run.end
+	}
+	return r
+}
+
+// leastStart is where a run can begin at the earliest after one that ended before end: were it at end, the two would be
+// one run.
+func leastStart(end uint32) uint32 {
+	if end == 0 {
+		return 0
+	}
+	return end + 1
+}
+
+// varintLen is how many bytes a varint of n takes, which here is at most BlockSize.
+func varintLen(n uint32) int {
+	if n < 1<<7 {
+		return 1
+	}
+	return 2
+}
