@@ -14,7 +14,7 @@ import (
 type stage string
 
 const (
-	stageMetadata      stage = "look up the leaders"
+	stageMetadata      stage = "look up leaders"
 	stageInit          stage = "initialize the producer"
 	stageBump          stage = "raise the producer epoch"
 	stageAddPartitions stage = "add partitions to the transaction"
@@ -163,7 +163,7 @@ func (transactionalID) partitionOf() (topicPartition, bool) { return topicPartit
 func describe(at stage, what subject, err error) error {
 	var code kafka.Error
 	if !errors.As(err, &code) {
-		return fmt.Errorf("%s: %w", at, err)
+		return withSubject(at, what, err)
 	}
 	operation := "Write"
 	switch at {
@@ -190,6 +190,10 @@ func describe(at stage, what subject, err error) error {
 	case kafka.InvalidTransactionTimeout:
 		err = fmt.Errorf("transaction timeout must be positive and at most the broker's transaction.max.timeout.ms: %w", err)
 	}
+	return withSubject(at, what, err)
+}
+
+func withSubject(at stage, what subject, err error) error {
 	if _, ok := what.partitionOf(); !ok {
 		return fmt.Errorf("%s: %w", at, err) // callers name the transactional id
 	}

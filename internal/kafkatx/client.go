@@ -118,7 +118,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 func (c *Client) partitionCount(ctx context.Context, topic string) (int, error) {
 	res, err := c.metadata(ctx, topic)
 	if err != nil {
-		return 0, fmt.Errorf("metadata of topic %q: %w", topic, err)
+		return 0, describe(stageMetadata, topicPartition{topic, anyPartition}, err)
 	}
 	for i := range res.Topics {
 		t := &res.Topics[i]

@@ -83,7 +83,7 @@ var unique atomic.Int64
 
 // name returns a name for a topic or a transactional id that no other test uses.
 func name(t testing.TB, what string) string {
-	test := strings.NewReplacer("/", "-", " ", "-", "(", "-", ")", "").Replace(t.Name())
+	test := strings.NewReplacer("/", "-", " ", "-", "(", "-", ")", "", "#", "-").Replace(t.Name())
 	return fmt.Sprintf("%s-%s-%d-%d", what, test, os.Getpid(), unique.Add(1))
 }
 
