@@ -80,8 +80,12 @@ func (r *Run) ReadPart(s Span, states []attempt.State, n int, now time.Time) {
 	part.Read(s, n, now)
 }
 
-// Probe is the second before s: it was read when it was the front, so an API that works shows it again.
-func (r *Run) Probe(s Span) Span { return Span{From: s.From - 1, Until: s.From} }
+// Probe is the youngest second of state before s that is not in a gap: it was read when it was the front, so an API that
+// works shows it again.
+func (r *Run) Probe(state attempt.State, s Span) Span {
+	end := r.Since(state, s)
+	return Span{From: end - 1, Until: end}
+}
 
 // Probed reports for which of the states the probe was answered. For those s becomes a gap, and the front moves on; the
 // others are down, and s is tried again for as long as they are.

@@ -84,9 +84,9 @@ func (r *Run) Next() (Span, bool) {
 	return s, true
 }
 
-// Since is the end of the last window that was read before s: what a window over s shares with it is not new.
-func (r *Run) Since(s Span) attempt.Instant {
-	return r.planner.checkpoint.States[r.States[0]].before(s.From)
+// Since is the end of the last window of state that was read before s: what a window over s shares with it is not new.
+func (r *Run) Since(state attempt.State, s Span) attempt.Instant {
+	return r.planner.checkpoint.States[state].before(s.From)
 }
 
 // Yields tells whether the run should end after what is under way, because something more urgent is due.
