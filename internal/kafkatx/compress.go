@@ -209,7 +209,8 @@ func appendSnappyBlock(dst, src []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if len(dst)+n > maxUncompressed {
+	// The format's best is 64 bytes for 3, so a larger claim is not worth the memory.
+	if len(dst)+n > maxUncompressed || n > 24*len(src)+64 {
 		return dst, errTooMuch
 	}
 	at := len(dst)
