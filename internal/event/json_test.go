@@ -147,7 +147,7 @@ func normalJSON(text string) string {
 	decoder.UseNumber()
 	var v any
 	if err := decoder.Decode(&v); err != nil || decoder.More() || !json.Valid([]byte(text)) {
-		v = text
+		v = readable(text)
 	}
 	normal, err := json.Marshal(v)
 	if err != nil {
