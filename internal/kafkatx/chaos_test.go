@@ -55,7 +55,10 @@ func chaos(t *testing.T, b *broker, seed uint64, transactions int) {
 			p = start() // a new owner; the old one is silent
 		}
 		value := fmt.Sprint(i)
-		for done := false; !done; {
+		for attempt, done := 0, false; !done; attempt++ {
+			if attempt == 50 {
+				t.Fatalf("transaction %d was aborted %d times", i, attempt)
+			}
 			ctx, cancel := context.WithCancel(testContext(t))
 			if rng.IntN(6) == 0 {
 				wait := time.Duration(rng.IntN(20)) * time.Millisecond

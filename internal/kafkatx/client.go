@@ -103,7 +103,7 @@ func (c *Client) Close() {
 func (c *Client) Kafka() *kafka.Client { return c.admin }
 
 // Partitions returns the number of partitions of a topic. The error is *UnknownTopicError when the topic does not
-// exist, and *AuthorizationError when it may not be described.
+// exist, and *AuthorizationError when it may not be described. It asks once: brokers that are away are an error.
 func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 	began := time.Now()
 	n, err := c.partitionCount(ctx, topic)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"attemptstream/internal/kafkatx"
 
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/produce"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -263,4 +265,52 @@ func TestTransactionTimeoutOutOfRange(t *testing.T) {
 			t.Errorf("Init = %v", err)
 		}
 	})
+}
+
+// A broker that throttles is given the time that it asks for.
+func TestThrottledProduce(t *testing.T) {
+	b := fakeBroker(t)
+	topic := b.topic(t, 1)
+	c, f := b.client(t)
+	p := b.producer(t, c)
+	const throttle = 300 * time.Millisecond
+	var asked time.Time
+	f.on("Produce", 1, func(ctx context.Context, _ protocol.Message, send sender) (protocol.Message, error) {
+		res, err := send(ctx)
+		if res, ok := res.(*produce.Response); ok {
+			res.ThrottleTimeMs = int32(throttle.Milliseconds())
+		}
+		asked = time.Now()
+		return res, err
+	})
+	f.on("Produce", 2, func(ctx context.Context, _ protocol.Message, send sender) (protocol.Message, error) {
+		if waited := time.Since(asked); waited < throttle {
+			t.Errorf("the next request came after %s", waited)
+		}
+		return send(ctx)
+	})
+	large := strings.Repeat("x", 600<<10)
+	if err := p.Commit(testContext(t), texts(topic, large, large)); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.count("Produce"); n != 2 {
+		t.Errorf("%d produce requests", n)
+	}
+}
+
+// Nothing is left behind when a client is closed.
+func TestCloseEndsGoroutines(t *testing.T) {
+	b := fakeBroker(t)
+	topic := b.topic(t, 2)
+	before := runtime.NumGoroutine()
+	for range 5 {
+		c := kafkatx.NewClient(kafkatx.Config{Brokers: b.addrs})
+		p := b.producer(t, c)
+		if err := p.Commit(testContext(t), pair(topic, "x")); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = readOurs(t, c, topic, 0, 0)
+		c.Close()
+	}
+	eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+5 }) // kfake's own
 }

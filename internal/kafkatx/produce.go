@@ -145,6 +145,8 @@ func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
 	worst := verdictDone
 	for _, r := range requests {
 		for i, w := range r.writes {
+			// A throttled connection is not read from for so long: the next request would run into its deadline.
+			w.notYet = time.Now().Add(r.throttle)
 			if v, err := t.settle(w, r.errs[i], began); err != nil && v > worst {
 				worst, end = v, err
 			}

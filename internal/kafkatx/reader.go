@@ -15,7 +15,7 @@ const (
 	// fetchBytes is asked for at a time. Memory is about three times this, or a single larger batch.
 	fetchBytes = 4 << 20
 
-	// fetchWait is how long the broker waits for data that should be there.
+	// fetchWait is how long the broker waits for data when its last answer was empty.
 	fetchWait = 100 * time.Millisecond
 
 	// emptyAnswers in a row below the last stable offset mean that there is nothing more. Compaction can remove the
@@ -76,7 +76,7 @@ func (r *reader) run(ctx context.Context) error {
 	empty := 0
 	for r.end < 0 || r.next < r.end {
 		began := time.Now()
-		a, err := r.fetch(ctx)
+		a, err := r.fetch(ctx, empty > 0)
 		if err == nil && a.code != 0 {
 			err = kafka.Error(a.code)
 		}
@@ -142,21 +142,24 @@ func (r *reader) retry(ctx context.Context, wait *backoff, began, stuck time.Tim
 	return sleep(ctx, wait.next(ruling, err))
 }
 
-// fetch asks the leader for what follows.
-func (r *reader) fetch(ctx context.Context) (*fetchAnswer, error) {
+// fetch asks the leader for what follows. Only with patience does the broker wait if that is nothing.
+func (r *reader) fetch(ctx context.Context, patience bool) (*fetchAnswer, error) {
 	// The metadata lookup tells "no such topic" from "no leader" and from "no connection", which routing cannot.
 	leaders, failed, err := r.client.leaders(ctx, []string{r.tp.topic})
 	if _, ok := leaders[r.tp]; !ok {
 		return nil, noLeaderReason(r.tp, failed, err)
 	}
-	msg, err := r.client.roundTrip(ctx, &fetchRequest{
+	req := &fetchRequest{
 		clientID:       r.client.clientID,
 		topicPartition: r.tp,
 		offset:         r.next,
 		maxBytes:       fetchBytes,
-		maxWait:        int32(fetchWait.Milliseconds()),
 		buf:            r.buf[:cap(r.buf)],
-	})
+	}
+	if patience {
+		req.maxWait = int32(fetchWait.Milliseconds())
+	}
+	msg, err := r.client.roundTrip(ctx, req)
 	if err != nil {
 		r.buf = nil // it may still be written to
 		return nil, err

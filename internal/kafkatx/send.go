@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/produce"
@@ -20,9 +21,10 @@ var errNoAnswer = errors.New("the broker's answer lacks the partition")
 
 // produceRequest is what one broker is sent in a round.
 type produceRequest struct {
-	writes []*partitionWrite
-	errs   []error             // the answer to each; nil is success
-	req    *rawproduce.Request // nil: no leader is known, and errs is set
+	writes   []*partitionWrite
+	errs     []error             // the answer to each; nil is success
+	throttle time.Duration       // what the broker wants us to wait
+	req      *rawproduce.Request // nil: no leader is known, and errs is set
 }
 
 // route makes a request for each leader, with the first batch of each partition. Partitions without a leader come in a
@@ -101,6 +103,7 @@ func (r *produceRequest) send(ctx context.Context, c *Client) {
 	}
 	answers := make(map[topicPartition]error)
 	if res, ok := msg.(*produce.Response); ok {
+		r.throttle = time.Duration(res.ThrottleTimeMs) * time.Millisecond
 		for i := range res.Topics {
 			for j := range res.Topics[i].Partitions {
 				part := &res.Topics[i].Partitions[j]
