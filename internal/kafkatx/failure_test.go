@@ -66,6 +66,7 @@ func TestCanceled(t *testing.T) {
 }
 
 func TestCanceledBefore(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 2)
 	c, f := b.client(t)
@@ -161,6 +162,7 @@ func TestDeletedTopic(t *testing.T) {
 
 // The topic goes while a transaction writes to it.
 func TestTopicDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 2)
 	c, f := b.client(t)
@@ -179,6 +181,7 @@ func TestTopicDeletedMeanwhile(t *testing.T) {
 
 // Leaders and coordinators move within a transaction, before each of its requests.
 func TestMovingLeaders(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 2)
 	c, f := b.client(t)
@@ -215,6 +218,7 @@ func allow(resource kmsg.ACLResourceType, name string, operation kmsg.ACLOperati
 }
 
 func TestAuthorization(t *testing.T) {
+	t.Parallel()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "events", "secret"),
 		kfake.Superuser("PLAIN", "admin", "admin"),
 		kfake.User("PLAIN", "writer", "secret", allow(kmsg.ACLResourceTypeTopic, "events", kmsg.ACLOperationWrite),
@@ -269,6 +273,7 @@ func TestTransactionTimeoutOutOfRange(t *testing.T) {
 
 // A broker that throttles is given the time that it asks for.
 func TestThrottledProduce(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 1)
 	c, f := b.client(t)

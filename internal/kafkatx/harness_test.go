@@ -32,6 +32,7 @@ type broker struct {
 // onBrokers runs a test of the contract on the embedded broker, and on a real Apache Kafka if there is one.
 func onBrokers(t *testing.T, test func(t *testing.T, b *broker)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("kfake", func(t *testing.T) {
 		t.Parallel()
 		test(t, fakeBroker(t))

@@ -157,6 +157,7 @@ func TestRepeatedProduce(t *testing.T) {
 
 // A late InitProducerID of our own fences our own transaction: nothing of it is committed, and Init recovers.
 func TestLateRaiseOfTheEpoch(t *testing.T) {
+	t.Parallel()
 	b := realBroker(t) // kfake answers a late one with success
 	topic := b.topic(t, 2)
 	c, f := b.client(t)

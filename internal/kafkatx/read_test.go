@@ -216,6 +216,7 @@ func TestReadLargeBatch(t *testing.T) {
 // Compaction leaves batches without their last records. The reader has to step over what is gone, and not record by
 // record.
 func TestReadCompacted(t *testing.T) {
+	t.Parallel()
 	b := realBroker(t) // kfake shortens batches honestly
 	topic := b.topic(t, 1, "cleanup.policy=compact", "segment.bytes=1048576", "min.cleanable.dirty.ratio=0.01")
 	c, f := b.client(t)
@@ -238,6 +239,7 @@ func TestReadCompacted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	b.settle(t, topic)
 	end := b.stableOffset(t, topic)
 	var all []kafkatx.Record
 	eventually(t, "the log is compacted", func() bool {
@@ -294,6 +296,7 @@ func TestReadAfterDeletedRecords(t *testing.T) {
 }
 
 func TestReadStopsAtError(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 1)
 	c, _ := b.client(t)
@@ -333,6 +336,7 @@ func TestReadMissingTopic(t *testing.T) {
 }
 
 func TestReadCanceled(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	topic := b.topic(t, 1)
 	c, f := b.client(t)

@@ -86,6 +86,7 @@ func TestCommitIsReadByFranz(t *testing.T) {
 }
 
 func TestCommitWithoutRecords(t *testing.T) {
+	t.Parallel()
 	b := fakeBroker(t)
 	c, f := b.client(t)
 	p := b.producer(t, c)
@@ -96,6 +97,7 @@ func TestCommitWithoutRecords(t *testing.T) {
 }
 
 func TestCommitBeforeInit(t *testing.T) {
+	t.Parallel()
 	c := kafkatx.NewClient(kafkatx.Config{Brokers: []string{"127.0.0.1:1"}})
 	defer c.Close()
 	err := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: "x"}).Commit(t.Context(), texts("topic", "a"))
@@ -163,6 +165,7 @@ func TestSmallTopicLimit(t *testing.T) {
 
 // Sequence numbers wrap from 2^31-1 to 0. A new epoch may begin with any number where the partition knows no state.
 func TestSequenceWraps(t *testing.T) {
+	t.Parallel()
 	b := realBroker(t) // kfake wraps one early
 	topic := b.topic(t, 1)
 	c, _ := b.client(t)
@@ -200,6 +203,7 @@ func TestManyPartitions(t *testing.T) {
 }
 
 func TestRejectedRecord(t *testing.T) {
+	t.Parallel()
 	b := realBroker(t) // kfake takes records without a key
 	topic := b.topic(t, 1, "cleanup.policy=compact")
 	c, _ := b.client(t)
