@@ -54,17 +54,3 @@ func (w Window) String() string { return w.Start.String() + "/" + w.End.String()
 
 // Overlap is what two windows that follow each other have in common, whichever ends the API takes as inclusive.
 const Overlap = time.Second
-
-// Smallest is the length of a window that cannot be split: with the overlap on one side, it adds a single second to
-// what is covered.
-const Smallest = 2 * Overlap
-
-// Halves splits w into two shorter windows that overlap by Overlap, so that together they show what w shows. It
-// reports false for a window that cannot be split.
-func (w Window) Halves() (older, younger Window, ok bool) {
-	if w.Length() <= Smallest {
-		return w, w, false
-	}
-	middle := w.Start + (w.End-w.Start+1)/2
-	return Window{w.Start, middle}, Window{middle - 1, w.End}, true
-}

@@ -42,12 +42,15 @@ type Observation struct {
 func (o *Observation) ID() string { return string(o.AppendID(nil)) }
 
 // AppendID appends ID.
-func (o *Observation) AppendID(dst []byte) []byte {
-	dst = appendValid(dst, string(o.Account))
+func (o *Observation) AppendID(dst []byte) []byte { return o.appendID(dst, appendValid) }
+
+// appendID appends ID, its free text by the given function: as it is, or escaped.
+func (o *Observation) appendID(dst []byte, text func(dst []byte, s string) []byte) []byte {
+	dst = text(dst, string(o.Account))
 	dst = append(dst, ':')
 	dst = strconv.AppendInt(dst, o.Attempt.ID, 10)
 	dst = append(dst, ':')
-	dst = appendValid(dst, string(o.Attempt.Status))
+	dst = text(dst, string(o.Attempt.Status))
 	if o.CameBack {
 		dst = append(dst, '@')
 		dst = appendInstant(dst, o.Window.End)

@@ -10,9 +10,9 @@ import (
 
 // AppendValue appends the value of o's record: a JSON object on one line, its members in the contract's order.
 func (e *Encoder) AppendValue(dst []byte, o *Observation) []byte {
-	dst = append(dst, `{"eventType":"`+Type+`","schemaVersion":1,"eventId":`...)
-	dst = appendEventID(dst, o)
-	dst = append(dst, `,"observedAt":"`...)
+	dst = append(dst, `{"eventType":"`+Type+`","schemaVersion":1,"eventId":"`...)
+	dst = o.appendID(dst, appendEscaped)
+	dst = append(dst, `","observedAt":"`...)
 	dst = appendMillis(dst, o.ObservedAt)
 	dst = append(dst, `","account":`...)
 	dst = appendString(dst, string(o.Account))
@@ -55,21 +55,6 @@ func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
 		dst = e.appendAdditional(dst, a)
 	}
 	return append(dst, '}')
-}
-
-// appendEventID appends ID as a JSON string.
-func appendEventID(dst []byte, o *Observation) []byte {
-	dst = append(dst, '"')
-	dst = appendEscaped(dst, string(o.Account))
-	dst = append(dst, ':')
-	dst = strconv.AppendInt(dst, o.Attempt.ID, 10)
-	dst = append(dst, ':')
-	dst = appendEscaped(dst, string(o.Attempt.Status))
-	if o.CameBack {
-		dst = append(dst, '@')
-		dst = appendInstant(dst, o.Window.End)
-	}
-	return append(dst, '"')
 }
 
 func appendString(dst []byte, s string) []byte {

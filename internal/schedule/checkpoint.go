@@ -17,9 +17,6 @@ type Checkpoint struct {
 	Account attempt.Account             `json:"account"`
 	States  map[attempt.State]*Coverage `json:"states"`
 	Trust   Trust                       `json:"trust"`
-	// Partial is set while a single second with too many attempts for one transaction is being told in several: what
-	// was told of it already must not be taken for attempts that came back.
-	Partial *Span `json:"partial,omitempty"`
 }
 
 // NewCheckpoint is that of an account of which nothing has been read.

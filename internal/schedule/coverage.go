@@ -1,10 +1,6 @@
 package schedule
 
-import (
-	"time"
-
-	"attemptstream/internal/attempt"
-)
+import "attemptstream/internal/attempt"
 
 // Coverage is what has been read of one state: every instant from Start up to, not including, Front, except the Gaps.
 type Coverage struct {
@@ -24,15 +20,6 @@ func (c *Coverage) Through() attempt.Instant {
 		return c.Gaps[0].From
 	}
 	return c.Front
-}
-
-// Missing is the length of all gaps.
-func (c *Coverage) Missing() time.Duration {
-	var sum time.Duration
-	for _, g := range c.Gaps {
-		sum += g.Length()
-	}
-	return sum
 }
 
 // advance moves the front over s, which must begin at it, as read.

@@ -11,7 +11,7 @@ const youngestTier = time.Hour
 
 // A tier is a range of ages of covered time that is read again every so often. Tiers double in age and halve in
 // frequency, so that each costs the same number of requests per second of its length, and the sum stays small: a week
-// is eight tiers.
+// is nine tiers.
 type tier struct {
 	younger, older time.Duration
 	every          time.Duration

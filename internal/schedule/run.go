@@ -107,8 +107,7 @@ func (r *Run) Read(s Span, n int, now time.Time) {
 	for _, state := range r.States {
 		r.planner.trouble[state].clear()
 	}
-	length := int64(s.Until - s.From)
-	width := r.planner.fit(r.width(), length, n)
+	width := r.planner.fit(r.width(), s.seconds(), n)
 	if r.pass == nil {
 		for _, state := range r.States {
 			c := r.planner.checkpoint.States[state]
@@ -127,7 +126,8 @@ func (r *Run) Read(s Span, n int, now time.Time) {
 // Narrow reports that s was longer than what can be believed or kept: it comes again in halves. The run has ended. It is
 // not for a Smallest span.
 func (r *Run) Narrow(s Span) {
-	r.setWidth(max(1, int64(s.Until-s.From)/2))
+	half, _ := s.Halves()
+	r.setWidth(half.seconds())
 }
 
 // drop takes s, the oldest of what is left, from the pass.

@@ -27,15 +27,18 @@ func (s Span) Length() time.Duration {
 	return s.Until.Sub(s.From)
 }
 
+// seconds is Length as a number.
+func (s Span) seconds() int64 { return int64(s.Length() / time.Second) }
+
 // Empty tells whether s has no instant at all.
 func (s Span) Empty() bool { return s.From >= s.Until }
 
-// Smallest tells whether s is a single second, which cannot be split.
+// Smallest tells whether s is a single second, which cannot be split. Its window is two seconds long.
 func (s Span) Smallest() bool { return s.Until-s.From <= 1 }
 
 // Halves cuts s in two that together are s. It must not be Smallest.
 func (s Span) Halves() (older, younger Span) {
-	middle := s.From + (s.Until-s.From+1)/2
+	middle := s.From + (s.Until-s.From)/2
 	return Span{s.From, middle}, Span{middle, s.Until}
 }
 
