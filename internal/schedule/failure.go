@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -46,6 +47,11 @@ const (
 // Failed reports that s could not be read for some of the run's states. The run has ended.
 func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	again := true
+	for _, state := range r.States {
+		if !slices.Contains(states, state) {
+			r.planner.trouble[state].clear() // it answered, so its row of failures has ended
+		}
+	}
 	for _, state := range states {
 		t := r.planner.trouble[state]
 		t.fail(now)

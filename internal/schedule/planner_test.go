@@ -199,41 +199,6 @@ func TestStateThatIsDownGoesOnItsOwn(t *testing.T) {
 	}
 }
 
-func TestTiersDoubleInAgeAndHalveInFrequency(t *testing.T) {
-	got := tiers(168*time.Hour, 10*time.Minute)
-	ages := []int{0, 1, 2, 4, 8, 16, 32, 64, 128, 168}
-	if len(got) != len(ages)-1 {
-		t.Fatalf("%d tiers, want %d", len(got), len(ages)-1)
-	}
-	for i, tier := range got {
-		if tier.younger != time.Duration(ages[i])*time.Hour || tier.older != time.Duration(ages[i+1])*time.Hour ||
-			tier.every != 10*time.Minute<<i {
-			t.Errorf("tier %d: %+v", i, tier)
-		}
-	}
-	if tiers(0, time.Minute) != nil {
-		t.Error("a look-back of 0 has tiers")
-	}
-}
-
-// Two windows that follow each other show every second between their outer ends, in all four boundary modes.
-func TestNothingFallsBetweenTwoWindows(t *testing.T) {
-	older, younger := Span{start, start + 5}, Span{start + 5, start + 6}
-	for _, mode := range []struct{ start, end attempt.Instant }{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
-		shown := map[attempt.Instant]bool{}
-		for _, w := range []attempt.Window{older.Window(), younger.Window()} {
-			for i := w.Start + mode.start; i <= w.End-mode.end; i++ {
-				shown[i] = true
-			}
-		}
-		for i := start; i < start+6; i++ {
-			if !shown[i] {
-				t.Errorf("%+v: %s is not shown", mode, i)
-			}
-		}
-	}
-}
-
 func TestWindowsStayUnderTheAim(t *testing.T) {
 	cp, now := NewCheckpoint("default"), start.Time().Add(24*time.Hour)
 	p := NewPlanner(settings(), cp, now)
@@ -263,21 +228,54 @@ func TestWindowsStayUnderTheAim(t *testing.T) {
 	}
 }
 
-func TestTrust(t *testing.T) {
-	var trust Trust
-	if trust.Complete(Believed + 1) {
-		t.Error("an unproven length is believed")
+// Failures that hit one state now and another then are no reason to part them: only a row of failures is.
+func TestScatteredFailuresDoNotPartStates(t *testing.T) {
+	now := start.Time().Add(time.Hour)
+	p := NewPlanner(settings(), NewCheckpoint("default"), now)
+	for i := range 30 {
+		now = now.Add(2 * time.Minute) // beyond every back-off
+		r := p.Begin(now)
+		s, ok := r.Next()
+		if !ok || len(r.States) != len(attempt.States()) {
+			t.Fatalf("try %d: states %v, want all of them", i, r.States)
+		}
+		if v := r.Failed(s, []attempt.State{attempt.States()[i%2]}, now); v != Again {
+			t.Fatalf("try %d: verdict %d, want to try again", i, v)
+		}
 	}
-	trust.Prove(200)
-	if !trust.Complete(200) || trust.Complete(201) {
-		t.Errorf("%+v: want 200 believed and 201 not", trust)
+}
+
+// Postpone holds back everything, whatever is due; Wait says for how long.
+func TestPostpone(t *testing.T) {
+	now := start.Time().Add(time.Hour)
+	p := NewPlanner(settings(), NewCheckpoint("default"), now)
+	p.Postpone(now.Add(10 * time.Second))
+	if p.Begin(now) != nil || p.Begin(now.Add(9*time.Second)) != nil {
+		t.Error("there is work while everything is postponed")
 	}
-	trust.Cut(500)
-	if trust.aim(1000) != 250 || trust.Complete(500) {
-		t.Errorf("%+v: want an aim of 250 under a cap of 500", trust)
+	if wait := p.Wait(now); wait != 10*time.Second {
+		t.Errorf("wait is %v, want 10s", wait)
 	}
-	trust.Prove(501)
-	if trust.Cap != 0 || trust.aim(1000) != 1000 {
-		t.Errorf("%+v: an answer of 501 refutes a cap of 500", trust)
+	if p.Begin(now.Add(10*time.Second)) == nil {
+		t.Error("there is no work afterwards")
+	}
+}
+
+// With a Stop the fronts go exactly there, however little is left, and no further.
+func TestStop(t *testing.T) {
+	a, cp, now, to := newAPI(), NewCheckpoint("default"), start.Time().Add(time.Hour), settings()
+	to.Stop = start + 1801
+	p := NewPlanner(to, cp, now)
+	if p.CaughtUp() {
+		t.Fatal("caught up before anything was read")
+	}
+	drive(t, p, a, now)
+	for state, c := range cp.States {
+		if c.Front != to.Stop {
+			t.Errorf("%s: front %s, want %s", state, c.Front, to.Stop)
+		}
+	}
+	if !p.CaughtUp() {
+		t.Error("not caught up at the stop")
 	}
 }
