@@ -1,9 +1,11 @@
 package schemas_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,24 +18,15 @@ import (
 	"attemptstream/schemas"
 )
 
-// contractExample is the event that CONTRACT.md shows.
-const contractExample = `{
-  "eventType": "TestAttemptObserved",
-  "schemaVersion": 1,
-  "eventId": "default:2655161:Completed",
-  "observedAt": "2026-11-23T21:40:03.512Z",
-  "account": "default",
-  "state": "completed",
-  "window": {"start": "2026-11-23T21:30:00Z", "end": "2026-11-23T21:39:30Z"},
-  "attempt": {
-    "testInvitationId": 2655161,
-    "testId": 292930,
-    "name": "May",
-    "email": "may@example.com",
-    "invitationType": "api",
-    "testStatus": "Completed"
-  }
-}`
+// contractExample is the event that downstream services were shown: the one that the encoder's tests reproduce.
+func contractExample(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../internal/event/testdata/contract.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
 
 func load(t *testing.T, name string) map[string]any {
 	t.Helper()
@@ -69,7 +62,7 @@ func compile(t *testing.T, name, pointer string) *jsonschema.Schema {
 // The compiler checks the schema against its own meta-schema.
 func TestSchemaTakesTheContractAndItsExamples(t *testing.T) {
 	t.Parallel()
-	eventtest.Validate(t, []byte(contractExample))
+	eventtest.Validate(t, contractExample(t))
 	examples := load(t, schemas.TestAttemptObserved)["examples"].([]any)
 	if len(examples) == 0 {
 		t.Fatal("the schema has no examples")
@@ -88,7 +81,7 @@ func TestSchemaRefuses(t *testing.T) {
 	schema := compile(t, schemas.TestAttemptObserved, "")
 	change := func(change func(e map[string]any)) func() any {
 		return func() any {
-			v, err := jsonschema.UnmarshalJSON(strings.NewReader(contractExample))
+			v, err := jsonschema.UnmarshalJSON(bytes.NewReader(contractExample(t)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,5 +1,5 @@
 // Package event turns what was observed of an invitation into the record that goes to Kafka: its identity, its JSON, its
-// headers and its partition, to the letter of CONTRACT.md, "The event", and schemas/test-attempt-observed.v1.schema.json.
+// headers and its partition, as schemas/test-attempt-observed.v1.schema.json and schemas/attemptstream.asyncapi.json say.
 //
 // The idea: an event is a pure function of an Observation and the PII policy, appended to memory of the caller's. So the
 // same observation always is the same bytes, and encoding allocates nothing for a usual attempt.

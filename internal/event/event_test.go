@@ -18,7 +18,7 @@ import (
 	"attemptstream/internal/event/eventtest"
 )
 
-// contractObservation is what CONTRACT.md's example of an event tells.
+// contractObservation is what the event in testdata/contract.json tells.
 func contractObservation() event.Observation {
 	return event.Observation{
 		Account: "default",
