@@ -19,14 +19,13 @@ import (
 // (on the embedded broker) leaders and coordinators move. A ledger that does not look at Kafka says what was
 // acknowledged, franz-go says what is there.
 func TestChaos(t *testing.T) {
-	onBrokers(t, func(t *testing.T, b *broker) {
-		for seed := range uint64(3) {
-			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-				t.Parallel()
-				chaos(t, b, seed, 120)
-			})
-		}
-	})
+	for seed := range uint64(3) {
+		// Each has an embedded broker of its own: leaders that move under the reader of another seed are, to franz-go,
+		// records that the embedded broker lost.
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			onBrokers(t, func(t *testing.T, b *broker) { chaos(t, b, seed, 120) })
+		})
+	}
 }
 
 func chaos(t *testing.T, b *broker, seed uint64, transactions int) {
