@@ -11,6 +11,9 @@ import (
 const (
 	// tries is how often a window fails before it is split, or given up where it cannot be.
 	tries = 3
+	// partTries is how often it fails for some of the states alone before the others go on without them. States that
+	// have parted tell of an invitation out of order, so this must not happen by the bad luck of single requests.
+	partTries = 6
 	// firstBackOff and lastBackOff bound the time between two tries; it doubles, with full jitter.
 	firstBackOff = 250 * time.Millisecond
 	lastBackOff  = time.Minute
@@ -46,7 +49,10 @@ const (
 
 // Failed reports that s could not be read for some of the run's states. The run has ended.
 func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
-	again := true
+	again, limit := true, tries
+	if len(states) < len(r.States) {
+		limit = partTries
+	}
 	for _, state := range r.States {
 		if !slices.Contains(states, state) {
 			r.planner.trouble[state].clear() // it answered, so its row of failures has ended
@@ -55,7 +61,7 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	for _, state := range states {
 		t := r.planner.trouble[state]
 		t.fail(now)
-		again = again && t.failures < tries
+		again = again && t.failures < limit
 	}
 	if r.Kind == Gap && !s.Smallest() {
 		again = false // it failed before it became a gap
@@ -103,6 +109,20 @@ func (r *Run) Probed(s Span, answered []attempt.State) {
 	for _, state := range r.States {
 		// One try decides next time: a long outage, and a long gap, should not cost more requests than they must.
 		r.planner.trouble[state].failures = tries - 1
+	}
+}
+
+// Skip reports that s was read and that not all of it could be told: it becomes a gap of all the run's states, and is
+// read again with the gaps. Gaps that are read again stay.
+func (r *Run) Skip(s Span, now time.Time) {
+	for _, state := range r.States {
+		r.planner.trouble[state].clear()
+		if r.Kind == Front {
+			r.planner.checkpoint.States[state].skip(s)
+		}
+	}
+	if r.pass != nil {
+		r.drop(s, now)
 	}
 }
 

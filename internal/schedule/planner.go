@@ -75,9 +75,15 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 }
 
 // Begin is the work that is due at now, nil if there is none. Fronts come first: what is new must not wait for what is
-// read again. Of several fronts, the one furthest ahead that is due comes first, since that is the one people watch.
+// read again. Of several fronts, the one furthest ahead comes first where it has little to read, since that is the one
+// people watch. Where it has much to read itself, those furthest behind come first, so that states that have parted soon
+// go together again.
 func (p *Planner) Begin(now time.Time) *Run {
-	for _, lane := range p.lanes() {
+	lanes := p.lanes()
+	if p.due(lanes[0], now) && (len(lanes) == 1 || p.short(lanes[0], now)) {
+		return p.front(lanes[0], now)
+	}
+	for _, lane := range slices.Backward(lanes) {
 		if p.due(lane, now) {
 			return p.front(lane, now)
 		}
@@ -167,6 +173,12 @@ func (p *Planner) due(lane []attempt.State, now time.Time) bool {
 		return behind > 0
 	}
 	return behind > 0 && behind >= p.settings.PollInterval
+}
+
+// short tells whether what a lane has to read is no more than some polls.
+func (p *Planner) short(lane []attempt.State, now time.Time) bool {
+	until, _ := p.limit(lane, now)
+	return until.Sub(p.checkpoint.States[lane[0]].Front) <= 4*p.settings.PollInterval
 }
 
 // blocked is until when a lane backs off.

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -91,15 +92,14 @@ func (r *Run) Since(state attempt.State, s Span) attempt.Instant {
 
 // Yields tells whether the run should end after what is under way, because something more urgent is due.
 func (r *Run) Yields(now time.Time) bool {
-	if r.Kind == Front {
+	if r.Kind == Front && !r.Lagging {
 		return false
 	}
-	for _, lane := range r.planner.lanes() {
-		if r.planner.due(lane, now) {
-			return true
-		}
+	lanes := r.planner.lanes()
+	if r.Kind == Front {
+		return r.planner.due(lanes[0], now) && r.planner.short(lanes[0], now)
 	}
-	return false
+	return slices.ContainsFunc(lanes, func(lane []attempt.State) bool { return r.planner.due(lane, now) })
 }
 
 // Read reports that s has been read whole for all the run's states, and that the longest of the answers had n entries.

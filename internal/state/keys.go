@@ -33,7 +33,9 @@ type key struct {
 	hash  dedupe.Hash
 }
 
-func checkpointKey(account attempt.Account) []byte { return []byte(string(account) + "/" + checkpointName) }
+func checkpointKey(account attempt.Account) []byte {
+	return []byte(string(account) + "/" + checkpointName)
+}
 
 func appendBlockKey(dst []byte, account attempt.Account, number int64) []byte {
 	dst = append(append(dst, account...), '/')
