@@ -1,0 +1,56 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Version is the version of Kafka that runs.
+func (c *Cluster) Version() string { return c.dist.version }
+
+// Addrs are the brokers' addresses. They stay the same when brokers come and go. The broker at index i has node id i+1.
+func (c *Cluster) Addrs() []string {
+	var addrs []string
+	for _, b := range c.brokers {
+		addrs = append(addrs, address(b.port))
+	}
+	return addrs
+}
+
+// Kill ends broker i without warning (SIGKILL).
+func (c *Cluster) Kill(i int) { c.brokers[i].process.kill() }
+
+// Stop lets broker i hand over and end (SIGTERM), and waits for that.
+func (c *Cluster) Stop(ctx context.Context, i int) error {
+	if err := c.brokers[i].process.stop(ctx); err != nil {
+		return fmt.Errorf("broker %d: %w", i, err)
+	}
+	return nil
+}
+
+// Freeze halts broker i: its connections stay open and nothing is answered (SIGSTOP).
+func (c *Cluster) Freeze(i int) error { return c.brokers[i].process.cmd.Process.Signal(signalFreeze) }
+
+// Thaw lets a frozen broker go on.
+func (c *Cluster) Thaw(i int) error { return c.brokers[i].process.cmd.Process.Signal(signalContinue) }
+
+// Restart starts brokers that do not run, and waits until they answer. Brokers without which there is no quorum have to
+// be started together.
+func (c *Cluster) Restart(ctx context.Context, brokers ...int) error {
+	var started []*broker
+	for _, i := range brokers {
+		b := c.brokers[i]
+		if b.process.running() {
+			return fmt.Errorf("broker %d runs", i)
+		}
+		if !isFree(b.port) || !isFree(b.controller) {
+			return errors.New("somebody else has taken the broker's port meanwhile")
+		}
+		if err := b.start(nil); err != nil {
+			return err
+		}
+		started = append(started, b)
+	}
+	return c.ready(ctx, started, len(started))
+}
