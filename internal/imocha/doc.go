@@ -1,0 +1,22 @@
+// Package imocha asks the API of one iMocha account what became of its invitations ("Retrieve Invites").
+//
+// # Idea
+//
+// [Client.Attempts] sends one request and hands out the entries of the answer one by one, while they arrive. An answer
+// is whole or it is an error: what makes it so (one JSON object, complete, with a result and without errors) is known
+// only at its end, so whoever receives entries keeps them apart until Attempts has returned nil.
+//
+// # Invariants
+//
+//   - Memory is bounded by the longest entry, not by the length of the answer.
+//   - No entry is dropped: one that cannot be an attempt is handed out as malformed, with its bytes.
+//   - Per client, requests start no faster than the rate limit, no more than Concurrency are under way, and after a 429
+//     none starts before the time that the API, or the back-off, has set.
+//   - The key goes to IMOCHA_BASE_URL only: redirects are not followed.
+//   - Texts of errors hold neither the key nor anything that the API sent, but its status, content type and length.
+//
+// # Failure
+//
+// Everything that goes wrong is an [Error], whose [Kind] says what has to follow, except two things that come back as
+// they are: the error of the function that receives the entries, and the end of the context.
+package imocha
