@@ -1,0 +1,2 @@
+// Package embedded is the broker inside the worker.
+package embedded
