@@ -1,0 +1,110 @@
+package topics
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// ErrUnauthorized: a permission is missing; the error names the command that grants it.
+var ErrUnauthorized = errors.New("not authorized")
+
+// ErrUnavailable: the brokers did not answer, or not with more than "later", until the context ended.
+var ErrUnavailable = errors.New("Kafka is not available")
+
+// failed sorts the error of a request or of its answer.
+func (e *ensurer) failed(doing string, err error) error {
+	var (
+		code        kafka.Error
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		host        x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &code):
+		return e.answered(doing, code, err)
+	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &host):
+		return fmt.Errorf("%s: %s shows a certificate that is not trusted: check KAFKA_TLS_CA_FILE and the host names in KAFKA_BROKERS: %w",
+			doing, e.brokers, err)
+	}
+	// Refused, reset, closed, timed out: brokers may be starting or moving.
+	return &passingError{fmt.Errorf("%s: %w", doing, err)}
+}
+
+// answered sorts a broker's answer.
+func (e *ensurer) answered(doing string, code kafka.Error, err error) error {
+	switch code {
+	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
+		return fmt.Errorf("%s: %w: %s: %w", doing, ErrUnauthorized, grantCommand(e.brokers, e.cfg.Topic), err)
+	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
+		return fmt.Errorf("%s: authentication at %s failed: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password: %w",
+			doing, e.brokers, err)
+	case kafka.Unknown, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.RequestTimedOut,
+		kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.NetworkException, kafka.GroupLoadInProgress,
+		kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.NotController,
+		kafka.KafkaStorageError, kafka.ListenerNotFound, kafka.UnknownTopicOrPartition, kafka.ThrottlingQuotaExceeded:
+		// Elections, a controller that has moved, brokers that know less than the controller for a moment.
+		return &passingError{fmt.Errorf("%s: %w", doing, err)}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// notCreated is the error of a topic that could not be created.
+func (e *ensurer) notCreated(s spec, err error) error {
+	doing := fmt.Sprintf("create topic %q", s.name)
+	var code kafka.Error
+	if !errors.As(err, &code) {
+		return e.failed(doing, err)
+	}
+	switch code {
+	case kafka.InvalidReplicationFactor:
+		return fmt.Errorf("%s: fewer brokers than replicas: set KAFKA_REPLICATION_FACTOR=1 or add brokers: %w", doing, err)
+	case kafka.InvalidPartitionNumber:
+		return fmt.Errorf("%s: the broker does not take %d partitions: change KAFKA_PARTITIONS: %w", doing, s.partitions, err)
+	case kafka.InvalidTopic:
+		return fmt.Errorf("%s: the broker does not take this name: change KAFKA_TOPIC (letters, digits, dot, underscore, hyphen; dot and underscore count as the same): %w", doing, err)
+	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
+		return fmt.Errorf("%s: %w: %s; or let an administrator create it: %s: %w", doing, ErrUnauthorized,
+			grantCommand(e.brokers, e.cfg.Topic), e.createCommand(s), err)
+	case kafka.PolicyViolation, kafka.InvalidConfiguration, kafka.InvalidRequest, kafka.UnsupportedVersion:
+		return fmt.Errorf("%s: the broker refuses it: let an administrator create it: %s: %w", doing, e.createCommand(s), err)
+	}
+	return e.answered(doing, code, err)
+}
+
+// unanswered is the error of a context that ended while the brokers could not be reached or were not ready.
+func (e *ensurer) unanswered(end, last error) error {
+	err := fmt.Errorf("%w at %s: check that KAFKA_BROKERS names it, that it runs and can be reached from here, and that the KAFKA_TLS and KAFKA_SASL settings are those of this port: last error: %w: %w",
+		ErrUnavailable, e.brokers, last, end)
+	return err
+}
+
+// grantCommand is the command that gives the worker all it needs of its topics.
+func grantCommand(brokers, topic string) string {
+	return fmt.Sprintf("grant it with kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --operation Create --operation Describe --operation DescribeConfigs --operation Read --operation Write --topic %s --resource-pattern-type prefixed",
+		brokers, topic)
+}
+
+// alterCommand is the command that changes a topic's setting.
+func alterCommand(brokers, topic, name, value string) string {
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
+		brokers, topic, name, value)
+}
+
+// createCommand is the command that creates a topic.
+func (e *ensurer) createCommand(s spec) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d", e.brokers, s.name, s.partitions)
+	if e.cfg.ReplicationFactor > 0 {
+		fmt.Fprintf(&b, " --replication-factor %d", e.cfg.ReplicationFactor)
+	}
+	for _, c := range s.configs {
+		fmt.Fprintf(&b, " --config %s=%s", c.ConfigName, c.ConfigValue)
+	}
+	return b.String()
+}
+
