@@ -41,7 +41,7 @@ type Verdict int
 const (
 	// Again: the same is read again when Begin gives it.
 	Again Verdict = iota
-	// Part: the states that did not fail are committed, and go on without the others.
+	// Part: the states that did not fail are told on their own (Run.Part), and go on without the others.
 	Part
 	// Probe: a second that fails for good, or an API that is down? Reading Run.Probe tells.
 	Probe
@@ -85,11 +85,11 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	return Again
 }
 
-// ReadPart reports after Part that the given states have been read whole.
-func (r *Run) ReadPart(s Span, states []attempt.State, n int, now time.Time) {
+// Part is the run for some of its states alone: after a Failed that says Part, those that have been read whole.
+func (r *Run) Part(states []attempt.State) *Run {
 	part := *r
 	part.States = states
-	part.Read(s, n, now)
+	return &part
 }
 
 // Probe is the youngest second of state before s that is not in a gap: it was read when it was the front, so an API that

@@ -81,7 +81,7 @@ func drive(t interface{ Fatalf(string, ...any) }, p *Planner, a *api, now time.T
 			}
 			switch r.Failed(s, bad, now) {
 			case Part:
-				r.ReadPart(s, good, 1, now)
+				r.Part(good).Read(s, 1, now)
 				for _, state := range good {
 					a.show(r.Kind, state, s)
 				}

@@ -1,0 +1,88 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imocha"
+	"attemptstream/internal/schedule"
+)
+
+// An answer is what one state showed for one span, read whole.
+type answer struct {
+	state     attempt.State
+	attempts  []attempt.Attempt // in the API's order
+	malformed []attempt.Malformed
+	length    int // entries as they came, the same ones too
+	at        time.Time
+	doubtful  bool // it may have been cut, and nothing can tell
+}
+
+// Limits of an answer that is held in memory at once. What is longer is read in narrower windows; where there are none,
+// the second limit counts, and what is longer still cannot be read.
+const (
+	divisibleBytes   = 4 << 20
+	indivisibleBytes = 512 << 20
+)
+
+var (
+	// errLong: the answer is longer than what is kept in memory, and can be had in parts.
+	errLong = errors.New("the answer is longer than what is kept in memory")
+
+	errTooLong = errors.New("a single second's answer is larger than 512 MiB")
+)
+
+// ask reads the answer for s. The error is errLong for one that has to be read in parts.
+func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Span) (*answer, error) {
+	a := &answer{state: state}
+	bytes, most := 0, 4*s.worker.Schedule.WindowAttempts
+	err := s.api.Attempts(ctx, state, span.Window(), func(e *imocha.Entry) error {
+		a.length++
+		if e.Malformed != nil {
+			bytes += len(e.Malformed.Raw)
+			a.malformed = append(a.malformed, *e.Malformed)
+		} else {
+			bytes += len(e.Attempt.Raw)
+			a.attempts = append(a.attempts, e.Attempt)
+		}
+		switch {
+		case span.Smallest():
+			if bytes > indivisibleBytes {
+				return errTooLong
+			}
+		case bytes > divisibleBytes, a.length > most:
+			return errLong
+		}
+		return nil
+	})
+	a.at = s.worker.now()
+	s.stats.request(err)
+	return a, err
+}
+
+// An identity is what makes two entries the same.
+type identity struct {
+	id     int64
+	status attempt.Status
+	raw    string // of a malformed entry
+}
+
+func identityOf(a *attempt.Attempt) identity { return identity{id: a.ID, status: a.Status} }
+
+// entries is the set of what the answer shows.
+func (a *answer) entries() map[identity]struct{} {
+	set := make(map[identity]struct{}, len(a.attempts)+len(a.malformed))
+	a.addTo(set)
+	return set
+}
+
+func (a *answer) addTo(set map[identity]struct{}) {
+	for i := range a.attempts {
+		set[identityOf(&a.attempts[i])] = struct{}{}
+	}
+	for i := range a.malformed {
+		set[identity{raw: a.malformed[i].Raw}] = struct{}{}
+	}
+}

@@ -1,0 +1,91 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imocha"
+	"attemptstream/internal/schedule"
+)
+
+// returns are the entries of a span that came back to a status which they had before.
+type returns map[returned]struct{}
+
+type returned struct {
+	state attempt.State
+	entry identity
+}
+
+func (r returns) has(state attempt.State, e identity) bool {
+	_, ok := r[returned{state, e}]
+	return ok
+}
+
+// lookForReturns finds out which entries of a are back in a status that was told before. An entry with such a status came
+// back, unless it lies in what the window shares with the one before, and was told from there. So two parts of the window
+// are asked for once more: what lies in the rest, from a second after the end of the window before, came back; what does
+// not, and lies in the last second of the window before, was told from it; what lies in neither is at the edge between
+// them, which the API excludes from windows on one of its ends, and so was not in the window before: it came back too.
+//
+// Three changes of an invitation within two seconds can look as if it had not come back.
+func (s *session) lookForReturns(
+	ctx context.Context, run *schedule.Run, span schedule.Span, a *answer, twice map[int64]struct{}, found *returns,
+) error {
+	candidates := map[identity]struct{}{}
+	for i := range a.attempts {
+		e := &a.attempts[i]
+		standing := s.account.Index.Look(e.ID, e.Status)
+		_, undecided := twice[e.ID] // what is told before it, of the same span, supersedes it
+		if standing.Told && (standing.Superseded || undecided) {
+			candidates[identityOf(e)] = struct{}{}
+		}
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	before, end := run.Since(a.state, span), span.Window().End
+	inRest, err := s.shown(ctx, a.state, attempt.Window{Start: before.Add(attempt.Overlap), End: end}, candidates)
+	if err != nil {
+		return err
+	}
+	inShared, err := s.shown(ctx, a.state, attempt.Window{Start: before.Add(-attempt.Overlap), End: before}, candidates)
+	if err != nil {
+		return err
+	}
+	if *found == nil {
+		*found = returns{}
+	}
+	for e := range candidates {
+		_, later := inRest[e]
+		_, shared := inShared[e]
+		if later || !shared {
+			(*found)[returned{a.state, e}] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// shown are those of the candidates that a window shows. An empty window shows nothing and is not asked for.
+func (s *session) shown(
+	ctx context.Context, state attempt.State, w attempt.Window, candidates map[identity]struct{},
+) (map[identity]struct{}, error) {
+	found := map[identity]struct{}{}
+	if w.Start >= w.End {
+		return found, nil
+	}
+	err := s.api.Attempts(ctx, state, w, func(e *imocha.Entry) error {
+		if e.Malformed != nil {
+			return nil
+		}
+		if _, ok := candidates[identityOf(&e.Attempt)]; ok {
+			found[identityOf(&e.Attempt)] = struct{}{}
+		}
+		return nil
+	})
+	s.stats.request(err)
+	if err != nil {
+		return nil, fmt.Errorf("look whether invitations came back, in window %s: %w", w, err)
+	}
+	return found, nil
+}

@@ -1,0 +1,54 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/event"
+	"attemptstream/internal/imocha"
+	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/schedule"
+	"attemptstream/internal/topics"
+)
+
+// API is what a worker needs of an account's client; imocha.Client is one.
+type API interface {
+	Attempts(ctx context.Context, state attempt.State, w attempt.Window, each func(*imocha.Entry) error) error
+}
+
+// An Account is one that the worker reads.
+type Account struct {
+	Name attempt.Account
+	API  API
+}
+
+// Config is all that a worker is made of.
+type Config struct {
+	Accounts []Account
+	Kafka    *kafkatx.Client
+	Topics   topics.Layout
+	Events   *event.Encoder
+	// Schedule is the same for all accounts. With a Stop, the worker ends when it has read everything up to it.
+	Schedule    schedule.Settings
+	Concurrency int // requests of an account that may be under way at once
+	Compression kafka.Compression
+	// TransactionTimeout is when Kafka ends a transaction that a dead worker left open; 0 is one minute.
+	TransactionTimeout time.Duration
+	Log                *zap.Logger
+	Now                func() time.Time // nil: time.Now
+	// Committed is called after every commit, one call at a time for each account; nil is nobody.
+	Committed func(Commit)
+}
+
+// A Commit is what one transaction held of one account.
+type Commit struct {
+	Account attempt.Account
+	Events  int
+	Dead    int // letters
+	Windows int // that were read
+	Took    time.Duration
+}

@@ -1,0 +1,24 @@
+// Package worker reads accounts for ever: what is due by the schedule, from the API, through the dedupe index, into Kafka.
+// It ties the other packages together and owns nothing but the order in which they are used.
+//
+// # Idea
+//
+// An account is worked on by one session at a time. A session begins in one way, whatever was before: it takes the
+// account's transactional id, which fences and finishes whoever had it, and reads the account's memory from the log. Then
+// it reads span by span. Spans are fetched side by side, judged in order, and committed in order; a transaction takes
+// every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint.
+//
+// # Invariants
+//
+//   - Nothing of a span is staged before all of its answers, and all that is needed to judge them, have been read whole.
+//   - The checkpoint moves over a span in the transaction that holds the span's events, never before.
+//   - What is staged becomes the account's memory when the transaction has committed, and is taken back when it was
+//     aborted. When its outcome is unknown, the session ends and the next one reads it from the log.
+//   - An event without "late" was found where nothing had been read before, in the order of the invitation's life.
+//
+// # Failure
+//
+// Answers that fail are the schedule's business (package schedule, Run.Failed). A key that is refused, or a request that
+// the API calls wrong, stops the account where it is until it is mended, and no other account. A fenced account ends: it
+// has another owner. Anything else ends the session, and a new one begins after a back-off.
+package worker

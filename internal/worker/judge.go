@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/dedupe"
+	"attemptstream/internal/event"
+	"attemptstream/internal/schedule"
+)
+
+// A judgment says what to do with a span's answers.
+type judgment int
+
+const (
+	told    judgment = iota // all of it is staged
+	partly                  // all but what Kafka does not take is staged
+	divide                  // nothing is staged: the span has to be read in parts
+	unknown                 // nothing is staged: what is needed to judge it could not be read
+)
+
+// judge stages what the answers show that is to be told. What it needs to ask for is asked for before anything is staged.
+// When it is unknown, failed is the state whose requests failed, with the error.
+func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Span, answers []*answer) (
+	j judgment, failed attempt.State, err error,
+) {
+	fresh := run.Kind == schedule.Front
+	var twice map[int64]struct{}
+	if fresh && !run.Lagging {
+		if twice = s.underTwoStatuses(answers); twice != nil && !span.Smallest() {
+			return divide, "", nil // which came first is not known yet
+		}
+	}
+	if !span.Smallest() && s.refused.any(answers, s.worker.now()) {
+		return divide, "", nil
+	}
+	var returned returns
+	if fresh {
+		for _, a := range answers {
+			if err := s.lookForReturns(ctx, run, span, a, twice, &returned); err != nil {
+				return unknown, a.state, err
+			}
+		}
+	}
+	j = told
+	for _, a := range answers {
+		if !s.stage(run, span, a, &returned) {
+			j = partly
+		}
+	}
+	return j, "", nil
+}
+
+// underTwoStatuses are the ids that have more than one status in the answers, at least one of which may have to be told;
+// nil if there are none.
+func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
+	seen, several := s.seen, map[int64]struct{}(nil)
+	clear(seen)
+	for _, a := range answers {
+		for i := range a.attempts {
+			e := &a.attempts[i]
+			status, again := seen[e.ID]
+			if !again {
+				seen[e.ID] = e.Status
+			} else if status != e.Status {
+				if several == nil {
+					several = map[int64]struct{}{}
+				}
+				several[e.ID] = struct{}{}
+			}
+		}
+	}
+	if several == nil {
+		return nil
+	}
+	open := map[int64]struct{}{}
+	for _, a := range answers {
+		for i := range a.attempts {
+			e := &a.attempts[i]
+			if _, ok := several[e.ID]; !ok {
+				continue
+			}
+			if standing := s.account.Index.Look(e.ID, e.Status); !standing.Told || standing.Superseded {
+				open[e.ID] = struct{}{}
+			}
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return open
+}
+
+// stage stages what of an answer is to be told. It is false if something had to be left out, because Kafka does not take
+// it.
+func (s *session) stage(run *schedule.Run, span schedule.Span, a *answer, returned *returns) bool {
+	o := event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
+	all := true
+	for i := range a.attempts {
+		e := &a.attempts[i]
+		standing := s.account.Index.Look(e.ID, e.Status)
+		o.Late, o.CameBack = false, false
+		switch {
+		case run.Kind != schedule.Front:
+			if standing.Told {
+				s.batch.counts.Known++
+				continue
+			}
+			o.Late = true
+		case !standing.Told:
+			// Where other states are ahead, what they told of the invitation may have come later.
+			o.Late = run.Lagging && standing.Others
+		case standing.Superseded && returned.has(a.state, identityOf(e)):
+			o.CameBack, o.Late = true, run.Lagging
+		default:
+			s.batch.counts.Known++
+			continue
+		}
+		if s.refused.is(identityOf(e), a.at) {
+			all = false
+			continue
+		}
+		o.Attempt = *e
+		s.tell(&o)
+	}
+	for i := range a.malformed {
+		m := &a.malformed[i]
+		hash := dedupe.HashOf(s.account.Name, a.state, m.Raw)
+		switch {
+		case s.account.Letters.Has(hash):
+		case s.refused.is(identity{raw: m.Raw}, a.at):
+			all = false
+		default:
+			s.account.Letters.Add(hash)
+			s.batch.letter(&event.DeadLetter{Account: s.account.Name, State: a.state, Window: o.Window, Reason: m.Reason,
+				Hash: hash, Raw: m.Raw})
+		}
+	}
+	return all
+}
+
+// tell stages an event and what follows from it for the index.
+func (s *session) tell(o *event.Observation) {
+	counts := &s.batch.counts
+	switch {
+	case o.Late && o.CameBack:
+		counts.CameBack++ // the index knows the status, and not which one was last
+		counts.Late++
+	case o.Late:
+		s.account.Index.TellLate(o.Attempt.ID, o.Attempt.Status)
+		counts.Late++
+	default:
+		s.account.Index.Tell(o.Attempt.ID, o.Attempt.Status)
+		if o.CameBack {
+			counts.CameBack++
+		}
+	}
+	s.batch.event(o)
+}
+
+// refusals are entries that Kafka did not take, with the time of the last try. They are tried again after a while: who
+// reads that a topic's limit is too low may have raised it.
+type refusals map[identity]time.Time
+
+const refusalPause = 10 * time.Minute
+
+func (r refusals) is(e identity, now time.Time) bool {
+	if len(r) == 0 {
+		return false
+	}
+	tried, ok := r[e]
+	return ok && now.Sub(tried) < refusalPause
+}
+
+func (r refusals) any(answers []*answer, now time.Time) bool {
+	if len(r) == 0 {
+		return false
+	}
+	for _, a := range answers {
+		for e := range a.entries() {
+			if r.is(e, now) {
+				return true
+			}
+		}
+	}
+	return false
+}

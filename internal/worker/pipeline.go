@@ -1,0 +1,217 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/schedule"
+)
+
+// ahead is how many spans are read at once: enough to keep as many requests under way as the account may have, and one
+// more to be judged.
+func (s *session) ahead(run *schedule.Run) int {
+	return 1 + (s.worker.Concurrency+len(run.States)-1)/len(run.States)
+}
+
+// execute reads a run: spans side by side, judged and committed in order. What is staged when it returns nil is
+// committed. Spans that were read in vain, since an earlier one ended the run, come again with the next run.
+func (s *session) execute(ctx context.Context, run *schedule.Run) error {
+	fetching, cancel := context.WithCancel(ctx)
+	var queue []*reading
+	defer func() {
+		cancel()
+		for _, r := range queue {
+			<-r.done
+		}
+	}()
+	for ended := false; ; {
+		for !ended && len(queue) < s.ahead(run) && !run.Yields(s.worker.now()) {
+			span, ok := run.Next()
+			if !ok {
+				break
+			}
+			queue = append(queue, s.start(fetching, run, span))
+		}
+		if ended {
+			cancel() // what is under way would only use up the rate limit
+		}
+		if len(queue) == 0 || ended {
+			return s.commit(ctx)
+		}
+		head := queue[0]
+		if s.batch.counts.Windows > 0 && (s.batch.full() || !head.ready()) {
+			if err := s.commit(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		<-head.done
+		if ctx.Err() != nil {
+			return nil // what is staged comes again
+		}
+		queue = queue[1:]
+		ended = !s.take(ctx, head)
+	}
+}
+
+// take stages what a reading showed and tells the schedule. It is false if that ends the run.
+func (s *session) take(ctx context.Context, r *reading) bool {
+	now := s.worker.now()
+	if h := r.hold(now); h != nil {
+		s.held(h)
+		return false
+	}
+	failed := r.failed()
+	switch {
+	case r.narrow():
+		r.run.Narrow(r.span)
+		return false
+	case len(failed) > 0:
+		s.failed(ctx, r, failed)
+		return false
+	}
+	return s.settle(ctx, r.run, r)
+}
+
+// settle judges what the states of run showed, which is whole, and stages it. It is false if that ends the run.
+func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) bool {
+	answers := r.answers()
+	verdict, state, err := s.judge(ctx, run, r.span, answers)
+	now := s.worker.now()
+	switch verdict {
+	case divide:
+		run.Narrow(r.span)
+		return false
+	case unknown:
+		if h := holdFor(err, now); h != nil {
+			s.held(h)
+			return false
+		}
+		s.complain(r.span, state, err)
+		run.Failed(r.span, []attempt.State{state}, now)
+		return false
+	case partly:
+		s.log.Warn("a second becomes a gap: it holds an entry that Kafka does not take", zap.Stringer("span", r.span))
+		run.Skip(r.span, now)
+	case told:
+		run.Read(r.span, longest(answers), now)
+	}
+	s.stats.problem(nil)
+	s.batch.counts.Windows++
+	s.noteDoubt(r.span, answers)
+	s.account.Checkpoint.Trust = s.trust.snapshot()
+	return verdict == told
+}
+
+// noteDoubt counts and names answers that may have been cut.
+func (s *session) noteDoubt(span schedule.Span, answers []*answer) {
+	for _, a := range answers {
+		if !a.doubtful {
+			continue
+		}
+		s.batch.counts.Doubtful++
+		s.quiet("doubtful", func(log *zap.Logger) {
+			log.Warn("an answer may have been cut, and nothing can tell: all that is beyond doubt lies in one second",
+				zap.String("state", string(a.state)), zap.Stringer("span", span), zap.Int("entries", a.length))
+		})
+	}
+}
+
+// failed draws the consequences of a span that some states could not read.
+func (s *session) failed(ctx context.Context, r *reading, states []attempt.State) {
+	for i := range r.states {
+		if err := r.states[i].err; err != nil {
+			s.complain(r.span, r.states[i].state, err)
+		}
+	}
+	switch r.run.Failed(r.span, states, s.worker.now()) {
+	case schedule.Part:
+		var good []attempt.State
+		for _, state := range r.run.States {
+			if !slices.Contains(states, state) {
+				good = append(good, state)
+			}
+		}
+		s.settle(ctx, r.run.Part(good), r)
+	case schedule.Probe:
+		s.probe(ctx, r, states)
+	}
+}
+
+// probe finds out whether a single second fails, or the API: it asks for what was read before.
+func (s *session) probe(ctx context.Context, r *reading, states []attempt.State) {
+	var answered []attempt.State
+	for _, state := range states {
+		if _, err := s.ask(ctx, state, r.run.Probe(state, r.span)); err == nil {
+			answered = append(answered, state)
+			s.log.Error("a second cannot be read and becomes a gap; it is tried again for ever",
+				zap.String("state", string(state)), zap.Stringer("span", r.span))
+		}
+	}
+	r.run.Probed(r.span, answered)
+	s.batch.counts.Windows++
+}
+
+// held stops the account for a while.
+func (s *session) held(h *held) {
+	s.planner.Postpone(h.until)
+	s.stats.problem(h.err)
+	s.quiet("held", func(log *zap.Logger) {
+		level := zap.WarnLevel
+		if h.fatal {
+			level = zap.ErrorLevel
+		}
+		log.Log(level, "nothing is asked for meanwhile", zap.Time("until", h.until), zap.Error(h.err))
+	})
+	if h.fatal && s.worker.Schedule.Stop != 0 {
+		s.stuck = &StuckError{h.err}
+	}
+}
+
+// complain logs that a request failed, and keeps it as what is wrong at the moment.
+func (s *session) complain(span schedule.Span, state attempt.State, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	s.stats.problem(err)
+	s.quiet("request", func(log *zap.Logger) {
+		log.Warn("a window could not be read and is tried again",
+			zap.String("state", string(state)), zap.Stringer("span", span), zap.Error(err))
+	})
+}
+
+// commit commits what is staged, if anything is.
+func (s *session) commit(ctx context.Context) error {
+	changed, err := s.account.Changed()
+	if err != nil {
+		return err
+	}
+	if !changed { // so there is nothing to tell either
+		s.stats.committed(s.batch.counts)
+		s.batch.reset()
+		return nil
+	}
+	if s.batch.records, err = s.account.AppendRecords(s.batch.records); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := s.producer.Commit(ctx, s.batch.records); err != nil {
+		return err
+	}
+	s.account.Commit()
+	s.report()
+	done := Commit{Account: s.name, Events: s.batch.counts.Events, Dead: s.batch.counts.Dead, Windows: s.batch.counts.Windows,
+		Took: time.Since(began)}
+	s.stats.committed(s.batch.counts)
+	s.stats.transaction()
+	s.batch.reset()
+	if s.worker.Committed != nil {
+		s.worker.Committed(done)
+	}
+	return nil
+}

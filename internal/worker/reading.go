@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imocha"
+	"attemptstream/internal/schedule"
+)
+
+// A reading is what all states of a run showed for one span.
+type reading struct {
+	run    *schedule.Run
+	span   schedule.Span
+	states []stateReading // in the order of run.States
+	done   chan struct{}  // closed when all states have been read
+}
+
+type stateReading struct {
+	state   attempt.State
+	answer  *answer
+	finding finding
+	err     error
+}
+
+// start reads span for all of the run's states, side by side.
+func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Span) *reading {
+	r := &reading{run: run, span: span, states: make([]stateReading, len(run.States)), done: make(chan struct{})}
+	var all sync.WaitGroup
+	for i, state := range run.States {
+		all.Go(func() {
+			a, f, err := s.readWhole(ctx, state, span)
+			r.states[i] = stateReading{state, a, f, err}
+		})
+	}
+	go func() {
+		all.Wait()
+		close(r.done)
+	}()
+	return r
+}
+
+func (r *reading) ready() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// long tells whether any state has to be read in narrower windows.
+func (r *reading) narrow() bool {
+	for i := range r.states {
+		s := &r.states[i]
+		if errors.Is(s.err, errLong) || s.err == nil && (s.finding == cut || s.finding == changed) {
+			return true
+		}
+	}
+	return false
+}
+
+// failed are the states that could not be read.
+func (r *reading) failed() []attempt.State {
+	var failed []attempt.State
+	for i := range r.states {
+		if r.states[i].err != nil {
+			failed = append(failed, r.states[i].state)
+		}
+	}
+	return failed
+}
+
+// answers are those of the states that could be read.
+func (r *reading) answers() []*answer {
+	var answers []*answer
+	for i := range r.states {
+		if r.states[i].err == nil {
+			answers = append(answers, r.states[i].answer)
+		}
+	}
+	return answers
+}
+
+// longest is the length of the longest answer.
+func longest(answers []*answer) int {
+	n := 0
+	for _, a := range answers {
+		n = max(n, a.length)
+	}
+	return n
+}
+
+// held is what a failure means for the account as a whole.
+type held struct {
+	until time.Time
+	err   error
+	fatal bool // nothing but a person can mend it
+}
+
+// Back-offs of an account that the API does not serve.
+const (
+	refusedPause  = time.Minute     // between two tries with a key that was refused
+	rejectedPause = 5 * time.Minute // between two tries of what the API calls wrong
+)
+
+// hold tells whether the errors are such that nothing of the account should be asked for now, and until when. The
+// gravest counts.
+func (r *reading) hold(now time.Time) *held {
+	var worst *held
+	for i := range r.states {
+		if h := holdFor(r.states[i].err, now); h != nil && (worst == nil || h.until.After(worst.until)) {
+			worst = h
+		}
+	}
+	return worst
+}
+
+func holdFor(err error, now time.Time) *held {
+	var e *imocha.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Kind {
+	case imocha.Throttled:
+		return &held{until: e.Until, err: err}
+	case imocha.Unauthorized:
+		return &held{until: now.Add(refusedPause), err: err, fatal: true}
+	case imocha.Rejected:
+		return &held{until: now.Add(rejectedPause), err: err, fatal: true}
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/schedule"
+	"attemptstream/internal/state"
+)
+
+// A session is the time in which an account is owned: from taking its transactional id to losing it, or to an end whose
+// outcome is not known.
+type session struct {
+	*lane
+	account *state.Account
+	planner *schedule.Planner
+	trust   trust
+	refused refusals
+	batch   batch
+	seen    map[int64]attempt.Status // memory of underTwoStatuses
+	stuck   *StuckError
+	said    map[string]*silence
+}
+
+// lane keeps the name account free for the memory of it.
+type lane = account
+
+// A StuckError is an account that cannot go on before somebody mends something, in a worker that is to end when it has
+// caught up.
+type StuckError struct{ Err error }
+
+func (e *StuckError) Error() string { return e.Err.Error() }
+func (e *StuckError) Unwrap() error { return e.Err }
+
+// session owns the account until ctx ends (nil), everything up to the schedule's Stop is committed (nil), or something
+// happens that only a new session can follow.
+func (a *account) session(ctx context.Context) error {
+	if err := a.producer.Init(ctx); err != nil {
+		return fmt.Errorf("take over: %w", err)
+	}
+	began := a.worker.now()
+	memory, err := state.Recover(ctx, a.worker.Kafka, a.at, a.name)
+	if err != nil {
+		return err
+	}
+	s := &session{
+		lane:    a,
+		account: memory,
+		refused: refusals{},
+		batch:   batch{topics: a.worker.Topics, encoder: a.worker.Events},
+		seen:    map[int64]attempt.Status{},
+		said:    map[string]*silence{},
+	}
+	s.plan()
+	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
+		zap.Duration("took", a.worker.now().Sub(began)))
+	return s.work(ctx)
+}
+
+// plan begins with the checkpoint as it is.
+func (s *session) plan() {
+	s.planner = schedule.NewPlanner(s.worker.Schedule, s.account.Checkpoint, s.worker.now())
+	s.trust.mu.Lock()
+	s.trust.known = s.account.Checkpoint.Trust
+	s.trust.mu.Unlock()
+	s.report()
+}
+
+// work does what is due until ctx ends or the Stop is reached.
+func (s *session) work(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := s.worker.now()
+		if s.worker.Schedule.Stop != 0 && s.planner.CaughtUp() {
+			return s.commit(ctx)
+		}
+		run := s.planner.Begin(now)
+		if run == nil {
+			if err := s.commit(ctx); err != nil { // of a pass that found nothing
+				if err = s.after(ctx, err); err != nil {
+					return err
+				}
+				continue
+			}
+			s.watchClock(now)
+			sleep(ctx, s.planner.Wait(now))
+			continue
+		}
+		if err := s.execute(ctx, run); err != nil {
+			if err = s.after(ctx, err); err != nil {
+				return err
+			}
+		}
+		if s.stuck != nil {
+			return s.stuck
+		}
+	}
+	return nil
+}
+
+// abortPause is how long nothing is done after a transaction was aborted.
+const abortPause = time.Second
+
+// after draws the consequences of a commit that failed: nil if the session goes on.
+func (s *session) after(ctx context.Context, err error) error {
+	if !errors.Is(err, kafkatx.ErrAborted) || ctx.Err() != nil {
+		return err
+	}
+	var large *kafkatx.RecordTooLargeError
+	switch {
+	case errors.As(err, &large) && large.Index < len(s.batch.origins):
+		// The entry's second becomes a gap, which is tried again: nothing is lost, and nothing else waits.
+		s.refused[s.batch.origins[large.Index]] = s.worker.now()
+		s.stats.problem(err)
+		s.log.Error("an entry is larger than its topic allows and becomes a gap until the topic takes it",
+			zap.String("topic", large.Topic), zap.Int("bytes", large.Size), zap.Error(err))
+	case errors.Is(err, kafkatx.ErrRejected):
+		return err
+	default:
+		s.stats.problem(err)
+		s.log.Warn("transaction aborted, begin its windows again", zap.Error(err))
+		sleep(ctx, abortPause)
+	}
+	s.batch.reset()
+	if err := s.account.Rollback(); err != nil {
+		return err
+	}
+	s.plan()
+	return nil
+}
+
+// through is the first instant of which not everything is told.
+func (s *session) through() attempt.Instant {
+	var through attempt.Instant
+	for i, state := range s.worker.Schedule.States {
+		t := s.account.Checkpoint.States[state].Through()
+		if i == 0 || t < through {
+			through = t
+		}
+	}
+	return through
+}
+
+// watchClock says so when the clock is behind what has been read already: nothing is due until it has caught up.
+func (s *session) watchClock(now time.Time) {
+	for _, state := range s.worker.Schedule.States {
+		front := s.account.Checkpoint.States[state].Front.Time()
+		if back := front.Sub(now); back > 0 {
+			s.stats.problem(&ClockError{Behind: back})
+			s.quiet("clock", func(log *zap.Logger) {
+				log.Warn("this machine's clock is behind what has been read: nothing new is read until it has caught up; check its time synchronization",
+					zap.Duration("behind", back), zap.Time("front", front))
+			})
+			return
+		}
+	}
+}
+
+// A ClockError is a clock that shows a time before what has been read already.
+type ClockError struct{ Behind time.Duration }
+
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("the clock is %s behind what has been read: check this machine's time synchronization", e.Behind.Round(time.Second))
+}

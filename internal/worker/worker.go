@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/state"
+	"attemptstream/internal/topics"
+)
+
+// A Worker reads its accounts until it is stopped.
+type Worker struct {
+	Config
+	lanes []*account
+}
+
+// New is a worker. It does nothing before Run.
+func New(c Config) *Worker {
+	w := &Worker{Config: c}
+	if w.Now == nil {
+		w.Now = time.Now
+	}
+	for _, a := range c.Accounts {
+		w.lanes = append(w.lanes, &account{
+			worker: w,
+			name:   a.Name,
+			api:    a.API,
+			at: state.Partition{
+				Topic:     c.Topics.State.Name,
+				Partition: topics.StatePartition(a.Name, c.Topics.State.Partitions),
+			},
+			producer: c.Kafka.NewProducer(kafkatx.ProducerConfig{
+				TransactionalID:    TransactionalID(c.Topics.Events.Name, string(a.Name)),
+				TransactionTimeout: c.TransactionTimeout,
+				Compression:        c.Compression,
+			}),
+			stats: newStats(a.Name),
+			log:   c.Log.With(zap.String("account", string(a.Name))),
+		})
+	}
+	return w
+}
+
+// TransactionalID is the one that an account's owner writes with. Whoever takes it fences the owner before.
+func TransactionalID(topic, account string) string { return topic + "/" + account }
+
+func (w *Worker) now() time.Time { return w.Now() }
+
+// Run reads all accounts side by side. It returns nil when ctx ends and, where the schedule has a Stop, when everything
+// up to it is committed. Otherwise it returns when no account is left: the errors say what became of each.
+func (w *Worker) Run(ctx context.Context) error {
+	errs := make([]error, len(w.lanes))
+	var all sync.WaitGroup
+	for i, a := range w.lanes {
+		all.Go(func() { errs[i] = a.run(ctx) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Progress is where every account is, in the order of the configuration.
+func (w *Worker) Progress() []Progress {
+	var out []Progress
+	for _, a := range w.lanes {
+		out = append(out, a.stats.progress())
+	}
+	return out
+}
+
+// An account is what outlives sessions.
+type account struct {
+	worker   *Worker
+	name     attempt.Account
+	api      API
+	at       state.Partition
+	producer *kafkatx.Producer
+	stats    *stats
+	log      *zap.Logger
+}
+
+// Back-off between two sessions of an account.
+const (
+	firstPause = 500 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// run begins sessions until ctx ends, the schedule's Stop is reached, or no session can go on.
+func (a *account) run(ctx context.Context) error {
+	pause := firstPause
+	for {
+		began := a.worker.now()
+		err := a.session(ctx)
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return nil
+		case final(err):
+			a.stats.problem(err)
+			return fmt.Errorf("account %s: %w", a.name, err)
+		}
+		if a.worker.now().Sub(began) > lastPause {
+			pause = firstPause
+		}
+		a.stats.problem(err)
+		a.log.Error("begin again", zap.Duration("in", pause), zap.Error(err))
+		if !sleep(ctx, pause) {
+			return nil
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// final tells whether another session would fail in the same way, or must not begin.
+func final(err error) bool {
+	var record *state.RecordError
+	var stuck *StuckError
+	return errors.Is(err, kafkatx.ErrFenced) || errors.As(err, &record) || errors.As(err, &stuck)
+}
+
+// sleep is false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
