@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/config"
+	"attemptstream/internal/embedded"
+	"attemptstream/internal/imocha"
+	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/schedule"
+	"attemptstream/internal/topics"
+	"attemptstream/internal/worker"
+)
+
+var errOutput = errors.New("--output: want table or json")
+
+// A system is a worker and what it is connected to.
+type system struct {
+	worker  *worker.Worker
+	kafka   *kafkatx.Client
+	layout  topics.Layout
+	closers []func()
+}
+
+func (s *system) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+}
+
+// assemble connects a worker as the settings say. Topics that are missing are created. With stop not zero, the worker
+// ends when it has read everything before it.
+func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, log *zap.Logger) (_ *system, err error) {
+	s := &system{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if set.Kafka.Embedded {
+		broker, err := embedded.Start(embedded.Config{Addr: config.EmbeddedAddr, DataDir: set.DataDir, Logger: log.Named("broker")})
+		if err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, func() {
+			if err := broker.Close(); err != nil {
+				log.Error("close the embedded broker", zap.Error(err))
+			}
+		})
+	}
+	if err := s.connect(ctx, set.Kafka, log); err != nil {
+		return nil, err
+	}
+	encoder, err := set.PII.Encoder()
+	if err != nil {
+		return nil, err
+	}
+	var accounts []worker.Account
+	for _, a := range set.IMocha.Accounts {
+		client, err := imocha.New(imocha.Config{
+			BaseURL:        set.IMocha.BaseURL.String(),
+			Account:        a.Name,
+			Key:            key{a.Key},
+			RequestTimeout: set.IMocha.RequestTimeout,
+			RateLimit:      set.IMocha.RateLimit,
+			Concurrency:    set.IMocha.Concurrency,
+			UserAgent:      "attemptstream/" + version,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		s.closers = append(s.closers, client.Close)
+		accounts = append(accounts, worker.Account{Name: a.Name, API: client})
+	}
+	s.worker = worker.New(worker.Config{
+		Accounts: accounts,
+		Kafka:    s.kafka,
+		Topics:   s.layout,
+		Events:   encoder,
+		Schedule: schedule.Settings{
+			States:           set.Stream.States,
+			Start:            set.Stream.StartAt,
+			PollInterval:     set.Stream.PollInterval,
+			SettleDelay:      set.Stream.SettleDelay,
+			Lookback:         set.Stream.Lookback,
+			LookbackInterval: set.Stream.LookbackInterval,
+			WindowMax:        set.Stream.WindowMax,
+			WindowAttempts:   set.Stream.WindowAttempts,
+			Stop:             stop,
+		},
+		Concurrency: set.IMocha.Concurrency,
+		Compression: set.Kafka.Compression,
+		Log:         log,
+	})
+	return s, nil
+}
+
+// key is an account's key for its client, which asks again when the API refuses it.
+type key struct{ secret config.Secret }
+
+func (k key) Key() (string, error) { return k.secret.Read() }
+
+// connect reaches Kafka and makes sure of the topics.
+func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger) error {
+	tls, err := set.TLSConfig()
+	if err != nil {
+		return err
+	}
+	mechanism, err := set.SASL()
+	if err != nil {
+		return err
+	}
+	to := kafkatx.Config{Brokers: set.Brokers, TLS: tls, SASL: mechanism, ClientID: "attemptstream"}
+	everything := kafkatx.NewClient(to)
+	defer everything.Close()
+	s.layout, err = topics.Ensure(ctx, everything.Kafka(), topics.Config{
+		Topic: set.Topic, Partitions: set.Partitions, ReplicationFactor: set.ReplicationFactor,
+	})
+	if err != nil {
+		return err
+	}
+	for _, notice := range s.layout.Notices {
+		log.Warn(notice)
+	}
+	to.MetadataTopics = []string{s.layout.Events.Name, s.layout.State.Name, s.layout.DLQ.Name}
+	s.kafka = kafkatx.NewClient(to)
+	s.closers = append(s.closers, s.kafka.Close)
+	return nil
+}
+
+// stopTime bounds how long the end of the work may take after a signal.
+const stopTime = 9 * time.Second

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/config"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var once bool
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "The worker: reads iMocha and tells Kafka, until it is stopped",
+		Long: `Reads every account's states window by window and tells Kafka once what happened to each invitation.
+Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and exits 0.`,
+		Example: `  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 IMOCHA_API_KEY_FILE=/run/secrets/imocha attemptstream run
+  KAFKA_BROKERS=embedded IMOCHA_API_KEY_FILE=key STREAM_START_AT=-7d attemptstream run --once`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.run(c.Context(), once) },
+	}
+	c.Flags().BoolVar(&once, "once", false, "exit 0 when it has caught up")
+	return c
+}
+
+func (a *app) run(ctx context.Context, once bool) error {
+	set, log, err := a.settings(config.NeedAll)
+	if err != nil {
+		return err
+	}
+	var stop attempt.Instant
+	if once {
+		stop = attempt.InstantOf(time.Now().Add(-set.Stream.SettleDelay))
+	}
+	s, err := assemble(ctx, set, stop, log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	log.Info("attemptstream starts", zap.String("version", version), zap.Int("accounts", len(set.IMocha.Accounts)),
+		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers))
+	return a.work(ctx, s, log)
+}
+
+// work runs the worker, and waits for a bounded time for its end once ctx ends.
+func (a *app) work(ctx context.Context, s *system, log *zap.Logger) error {
+	done := make(chan error, 1)
+	go func() { done <- s.worker.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(stopTime):
+		log.Warn("Kafka has not said how the last transaction ended: the next start settles it")
+		return nil
+	}
+}
