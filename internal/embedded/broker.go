@@ -175,4 +175,3 @@ func absolute(dir string) string {
 	}
 	return dir
 }
-

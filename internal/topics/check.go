@@ -22,11 +22,18 @@ func check(brokers string, cfg Config, wanted []spec, seen map[string]kafka.Topi
 		t.Name = s.name
 		t.Partitions = len(seen[s.name].Partitions)
 		var err error
-		if t.MaxMessageBytes, err = number(s.name, set, maxMessageBytes); err != nil {
+		t.MaxMessageBytes, err = number(s.name, set, maxMessageBytes)
+		if err != nil {
 			wrong = append(wrong, err)
 		}
-		if err := checkReplicas(brokers, s.name, seen[s.name], set); err != nil {
+		need, err := number(s.name, set, minInsyncReplicas)
+		if err != nil {
 			wrong = append(wrong, err)
+		}
+		if have := replicas(seen[s.name]); need > have {
+			// Kafka 3.9 and 4.3 take no more than there are; older brokers answer every write with 19.
+			notice("topic %q has %d replicas and min.insync.replicas=%d: older brokers then refuse every write: add replicas, or: %s",
+				s.name, have, need, alterCommand(brokers, s.name, minInsyncReplicas, strconv.Itoa(have)))
 		}
 		if t.Partitions != s.partitions && t != &layout.DLQ {
 			notice("topic %q has %d partitions, KAFKA_PARTITIONS is %d: topics that exist are not changed", s.name, t.Partitions, s.partitions)
@@ -55,21 +62,13 @@ func check(brokers string, cfg Config, wanted []spec, seen map[string]kafka.Topi
 	return layout, nil
 }
 
-// checkReplicas refuses a topic that cannot be written to, or only while nothing happens.
-func checkReplicas(brokers, name string, t kafka.Topic, set map[string]string) error {
-	need, err := number(name, set, minInsyncReplicas)
-	if err != nil {
-		return err
-	}
+// replicas is the number of replicas of the partition that has the fewest.
+func replicas(t kafka.Topic) int {
 	have := len(t.Partitions[0].Replicas)
 	for _, p := range t.Partitions {
 		have = min(have, len(p.Replicas))
 	}
-	if need > have {
-		return fmt.Errorf("topic %q has %d replicas and min.insync.replicas=%d, so nothing can be written to it: add replicas, or: %s",
-			name, have, need, alterCommand(brokers, name, minInsyncReplicas, strconv.Itoa(have)))
-	}
-	return nil
+	return have
 }
 
 func number(topic string, set map[string]string, name string) (int, error) {

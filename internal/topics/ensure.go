@@ -18,7 +18,7 @@ const (
 
 	// unseenGrace is how long a topic that must exist may be missing in the metadata before that is taken for a missing
 	// permission. Metadata is refreshed every second or few.
-	unseenGrace = 10 * time.Second
+	unseenGrace = 5 * time.Second
 )
 
 // Ensure creates the topics that are missing and checks those that exist. The client must not hide topics that do not
@@ -27,7 +27,11 @@ const (
 // It returns when every partition has a leader. Until then it tries again, with back-off, what can pass by itself, for
 // as long as ctx lasts; all other errors end it at once.
 func Ensure(ctx context.Context, client *kafka.Client, cfg Config) (Layout, error) {
-	e := &ensurer{client: client, brokers: client.Addr.String(), cfg: cfg, wanted: wanted(cfg)}
+	return ensure(ctx, client, cfg, unseenGrace)
+}
+
+func ensure(ctx context.Context, client *kafka.Client, cfg Config, unseenGrace time.Duration) (Layout, error) {
+	e := &ensurer{client: client, brokers: client.Addr.String(), cfg: cfg, wanted: wanted(cfg), unseenGrace: unseenGrace}
 	var layout Layout
 	wait := firstBackoff
 	for {
@@ -54,6 +58,7 @@ type ensurer struct {
 	cfg     Config
 	wanted  []spec
 
+	unseenGrace time.Duration
 	unseenSince time.Time // since when a topic that must exist has been missing
 }
 
@@ -95,9 +100,9 @@ func (e *ensurer) unseen(missing []spec) error {
 	if e.unseenSince.IsZero() {
 		e.unseenSince = time.Now()
 	}
-	if time.Since(e.unseenSince) >= unseenGrace {
-		return fmt.Errorf("topic %q exists and does not show: this user may not describe it: %s",
-			missing[0].name, grantCommand(e.brokers, e.cfg.Topic))
+	if time.Since(e.unseenSince) >= e.unseenGrace {
+		return fmt.Errorf("describe topic %q: %w: it exists and does not show: %s",
+			missing[0].name, ErrUnauthorized, grantCommand(e.brokers, e.cfg.Topic))
 	}
 	return &passingError{fmt.Errorf("topic %q is not in the metadata yet", missing[0].name)}
 }

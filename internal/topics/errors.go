@@ -14,7 +14,7 @@ import (
 var ErrUnauthorized = errors.New("not authorized")
 
 // ErrUnavailable: the brokers did not answer, or not with more than "later", until the context ended.
-var ErrUnavailable = errors.New("Kafka is not available")
+var ErrUnavailable = errors.New("no usable answer from Kafka")
 
 // failed sorts the error of a request or of its answer.
 func (e *ensurer) failed(doing string, err error) error {
@@ -107,4 +107,3 @@ func (e *ensurer) createCommand(s spec) string {
 	}
 	return b.String()
 }
-

@@ -1,0 +1,4 @@
+package topics
+
+// EnsureWithin is Ensure with another patience for topics that do not show.
+var EnsureWithin = ensure
