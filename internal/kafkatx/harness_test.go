@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 
 	"github.com/segmentio/kafka-go"
@@ -57,11 +58,7 @@ func fakeBroker(t testing.TB) *broker {
 
 func realBroker(t testing.TB) *broker {
 	t.Helper()
-	addrs := os.Getenv("KAFKATX_BROKERS")
-	if addrs == "" {
-		t.Skip("no Kafka")
-	}
-	return newBroker(t, strings.Split(addrs, ","))
+	return newBroker(t, kafkatest.Shared(t).Addrs())
 }
 
 func newBroker(t testing.TB, addrs []string) *broker {
