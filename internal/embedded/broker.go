@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -128,7 +129,7 @@ func brokerOptions(log *brokerLog) []kfake.Opt {
 			"log.cleaner.backoff.ms": strconv.Itoa(never),
 			// A compacted __consumer_offsets would keep them; kfake drops them after 7 days.
 			"offsets.retention.minutes":      strconv.Itoa(never / 60_000),
-			"transactional.id.expiration.ms": strconv.Itoa(never),
+			"transactional.id.expiration.ms": strconv.Itoa(math.MaxInt32), // the longest that it takes
 		}),
 	}
 }
