@@ -59,7 +59,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		config:    cfg,
-		endpoint:  base.JoinPath("v3", "candidates", "testattempts"),
+		endpoint:  base.JoinPath("/v3/candidates/testattempts"),
 		keys:      keyring{source: cfg.Key},
 		pace:      newPace(cfg.RateLimit, cfg.Concurrency),
 		transport: cfg.Transport,
