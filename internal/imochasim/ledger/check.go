@@ -120,7 +120,8 @@ func (c *checker) fronts(observed []Observed) {
 func (c *checker) invitation(events []Expectation, row []Observed) {
 	ids := map[string]bool{}
 	told := map[attempt.Status]int{}
-	last := -1 // the furthest event of those that are not late
+	used := make([]bool, len(events))
+	furthest, last := -1, -1 // of the events that are not late: the furthest, and the last that was told
 	var lastTold *Observed
 	for i := range row {
 		o := &row[i]
@@ -150,10 +151,14 @@ func (c *checker) invitation(events []Expectation, row []Observed) {
 			continue
 		}
 		lastTold = o
-		if next := follow(events, last, o); next >= 0 {
-			last = next
-		} else if follow(events, -1, o) >= 0 {
-			c.about(Order, o, "it, or what it came from, happened before what was told already")
+		if next := follow(events, furthest, o, nil); next >= 0 {
+			furthest, last = next, next
+			used[next] = true
+		} else if last = follow(events, -1, o, used); last >= 0 {
+			c.about(Order, o, "it happened before what was told already")
+			used[last] = true
+		} else {
+			last = follow(events, -1, o, nil) // told twice, as the counts will show
 		}
 	}
 	c.counts(events, told)
@@ -193,10 +198,10 @@ func (e *Expectation) in(o *Observed) bool {
 	return slices.ContainsFunc(e.Times, func(t time.Time) bool { return !t.Before(o.WindowStart) && !t.After(o.WindowEnd) })
 }
 
-// follow is the first of events after the given place that o can be, -1 if none is.
-func follow(events []Expectation, after int, o *Observed) int {
+// follow is the first of events after the given place that o can be and that is not used, -1 if none is.
+func follow(events []Expectation, after int, o *Observed, used []bool) int {
 	for i := after + 1; i < len(events); i++ {
-		if events[i].Status == o.Status && events[i].in(o) {
+		if events[i].Status == o.Status && events[i].in(o) && (used == nil || !used[i]) {
 			return i
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"attemptstream/internal/attempt"
 )
@@ -90,12 +92,23 @@ func Classify(raw []byte) (class Class, id int64, status attempt.Status) {
 	return Event, id, status
 }
 
+// A line is an entry in JSON, where a string cannot hold what is not UTF-8.
+type line struct {
+	Entry
+	Bytes []byte `json:"rawBase64,omitempty"` // instead of raw
+}
+
 // Write writes entries as JSON lines.
 func Write(w io.Writer, entries []Entry) error {
 	b := bufio.NewWriter(w)
 	encoder := json.NewEncoder(b)
-	for i := range entries {
-		if err := encoder.Encode(&entries[i]); err != nil {
+	encoder.SetEscapeHTML(false)
+	for _, e := range entries {
+		l := line{Entry: e}
+		if !utf8.ValidString(e.Raw) {
+			l.Raw, l.Bytes = "", []byte(e.Raw)
+		}
+		if err := encoder.Encode(&l); err != nil {
 			return fmt.Errorf("write the ledger: %w", err)
 		}
 	}
@@ -110,12 +123,15 @@ func Read(r io.Reader) ([]Entry, error) {
 	var entries []Entry
 	decoder := json.NewDecoder(r)
 	for {
-		var e Entry
-		if err := decoder.Decode(&e); err == io.EOF {
+		var l line
+		if err := decoder.Decode(&l); errors.Is(err, io.EOF) {
 			return entries, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("read the ledger after %d entries: %w", len(entries), err)
 		}
-		entries = append(entries, e)
+		if l.Bytes != nil {
+			l.Raw = string(l.Bytes)
+		}
+		entries = append(entries, l.Entry)
 	}
 }

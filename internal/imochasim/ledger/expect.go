@@ -144,7 +144,7 @@ func expectRow(row []change) []Expectation {
 	firm := firmRuns(row)
 	var out []Expectation
 	seen := map[attempt.Status]bool{}
-	atLeast := map[attempt.Status]int{}
+	atLeast, once := map[attempt.Status]int{}, map[attempt.Status]bool{}
 	for i, c := range row {
 		if i == 0 || row[i-1].Status != c.Status {
 			out = append(out, Expectation{ID: c.ID, Status: c.Status, State: c.State, ComeBack: seen[c.Status]})
@@ -158,8 +158,11 @@ func expectRow(row []change) []Expectation {
 			atLeast[c.Status]++
 		}
 		if c.certainty > perhaps {
-			atLeast[c.Status] = max(1, atLeast[c.Status])
+			once[c.Status] = true
 		}
+	}
+	for status := range once {
+		atLeast[status] = max(1, atLeast[status])
 	}
 	for _, firmFirst := range []bool{true, false} {
 		for i := range out {

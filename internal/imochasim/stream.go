@@ -1,0 +1,184 @@
+package imochasim
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imochasim/ledger"
+)
+
+// A Happening is a change, or an entry as it is shown where Raw is filled in.
+type Happening struct {
+	Change
+	State attempt.State // of Raw
+	Raw   string
+}
+
+// A Stream is lives in order of time. It is not safe for concurrent use.
+type Stream struct {
+	lives     Lives
+	random    *rand.Rand // of when invitations are sent
+	nextLife  time.Time
+	nextBurst time.Time
+	number    uint64 // of the last life
+	id        int64
+	far       int64
+	ahead     agenda
+	planned   int64 // number of the last happening
+}
+
+// Stream begins lives at a time: none of them was sent before.
+func (l Lives) Stream(from time.Time) (*Stream, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	l.Speed = cmp.Or(l.Speed, 1)
+	st := &Stream{lives: l, random: rand.New(rand.NewPCG(l.Seed, 0)), id: max(0, l.FirstID-1), far: 1 << 41}
+	st.nextLife, st.nextBurst = st.after(from, l.PerDay), st.after(from, l.BurstsPerDay)
+	return st, nil
+}
+
+// after is when something that happens so often in a day happens next.
+func (st *Stream) after(t time.Time, perDay float64) time.Time {
+	if perDay == 0 {
+		return time.Unix(1<<40, 0) // never
+	}
+	return t.Add(time.Duration(st.random.ExpFloat64() / (perDay * st.lives.Speed) * float64(24*time.Hour)))
+}
+
+// Until is what happens before t and was not returned yet, in order of time.
+func (st *Stream) Until(t time.Time) []Happening {
+	for st.nextLife.Before(t) || st.nextBurst.Before(t) {
+		if st.nextBurst.Before(st.nextLife) {
+			st.burst(st.nextBurst)
+			st.nextBurst = st.after(st.nextBurst, st.lives.BurstsPerDay)
+			continue
+		}
+		l := st.life()
+		l.live(st.nextLife)
+		st.nextLife = st.after(st.nextLife, st.lives.PerDay)
+	}
+	var out []Happening
+	for len(st.ahead) > 0 && st.ahead[0].At.Before(t) {
+		out = append(out, heap.Pop(&st.ahead).(planned).Happening)
+	}
+	return out
+}
+
+// burst lets many invitations take a status within one second, as when someone cancels them all.
+func (st *Stream) burst(t time.Time) {
+	statuses := []attempt.Status{expired, cancelled, completed}
+	status := statuses[st.random.IntN(len(statuses))]
+	t = t.Truncate(time.Second)
+	for range st.lives.BurstSize {
+		l := st.life()
+		l.at = t
+		if l.chance(l.lives.SubSecond) {
+			l.at = t.Add(time.Duration(l.random.Int64N(int64(time.Second))))
+		}
+		l.exactly(status)
+	}
+}
+
+// life is a new life with a randomness of its own.
+func (st *Stream) life() *life {
+	st.number++
+	l := &life{Stream: st, lives: &st.lives, random: rand.New(rand.NewPCG(st.lives.Seed, st.number))}
+	if l.chance(st.lives.FarIDs) {
+		st.far += 1 + l.random.Int64N(1<<30)
+		l.who.ID = st.far
+	} else {
+		st.id += 1 + l.random.Int64N(3)
+		l.who.ID = st.id
+	}
+	l.fill()
+	return l
+}
+
+// planned is a happening with its number, so that what happens at the same time keeps its order.
+type planned struct {
+	Happening
+	number int64
+}
+
+type agenda []planned
+
+func (a agenda) Len() int      { return len(a) }
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(planned)) }
+func (a agenda) Less(i, j int) bool {
+	return cmp.Or(a[i].At.Compare(a[j].At), cmp.Compare(a[i].number, a[j].number)) < 0
+}
+
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// Play adds what a stream has until t to an account.
+func (s *Simulator) Play(account string, st *Stream, t time.Time) error {
+	happenings := st.Until(t)
+	changes := make([]Change, 0, len(happenings))
+	for _, h := range happenings {
+		if h.Raw != "" {
+			if err := s.AddRawLate(account, h.State, h.At, h.Visible, h.Raw); err != nil {
+				return err
+			}
+			continue
+		}
+		changes = append(changes, h.Change)
+	}
+	return s.Add(account, changes...)
+}
+
+// Populate adds all that happens from one time to another to an account.
+func (s *Simulator) Populate(account string, l Lives, from, to time.Time) error {
+	st, err := l.Stream(from)
+	if err != nil {
+		return err
+	}
+	return s.Play(account, st, to)
+}
+
+// step is how far ahead Run adds what happens: it is not visible before its time.
+const step = 10 * time.Second
+
+// Run adds what happens, from a time on and for as long as ctx lasts, to an account. What has happened by the clock is
+// there when ready is called, which may be nil. It returns nil when ctx ends.
+func (s *Simulator) Run(ctx context.Context, account string, l Lives, from time.Time, ready func()) error {
+	st, err := l.Stream(from)
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	for {
+		if err := s.Play(account, st, s.now().Add(2*step)); err != nil {
+			return err
+		}
+		if ready != nil {
+			ready()
+			ready = nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// The statuses that lives take, as the API spells them.
+const (
+	completed  attempt.Status = "Completed"
+	testleft   attempt.Status = "Testleft"
+	terminated attempt.Status = "Terminated"
+	cancelled  attempt.Status = "Cancelled"
+	expired    attempt.Status = "Expired"
+	pending                   = ledger.Pending
+)
