@@ -59,7 +59,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		config:    cfg,
-		endpoint:  base.JoinPath("/v3/candidates/testattempts"),
+		endpoint:  base.JoinPath("v3", "candidates", "testattempts"),
 		keys:      keyring{source: cfg.Key},
 		pace:      newPace(cfg.RateLimit, cfg.Concurrency),
 		transport: cfg.Transport,
@@ -90,6 +90,9 @@ func parseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("IMOCHA_BASE_URL has no scheme http or https, or no host: " + want)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return nil, errors.New("IMOCHA_BASE_URL has a user, a query or a fragment: " + want)
+	}
+	if u.Path == "" {
+		u.Path = "/" // else what is joined to it has no slash in front
 	}
 	return u, nil
 }
