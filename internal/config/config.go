@@ -132,7 +132,7 @@ func Load(env Environment, need Need, now time.Time) (*Settings, []Warning, erro
 
 // load does the work of Load and Describe.
 func load(env Environment, need Need, now time.Time) *loader {
-	l := &loader{vars: env.vars, need: need, now: now, settings: &Settings{}}
+	l := &loader{vars: env.vars, need: need, now: now, settings: &Settings{}, bad: map[*variable]bool{}}
 	l.imocha(&l.settings.IMocha)
 	l.kafka(&l.settings.Kafka)
 	l.stream(&l.settings.Stream)
@@ -142,7 +142,7 @@ func load(env Environment, need Need, now time.Time) *loader {
 		Level:  read(l, &l.vars.LogLevel, parseLevel),
 		Format: read(l, &l.vars.LogFormat, oneOf(JSON, Console)),
 	}
-	l.settings.DataDir = read(l, &l.vars.DataDir, parseDataDir)
+	l.settings.DataDir = l.vars.DataDir.value()
 	l.sort()
 	l.warnings = append(l.warnings, unknown(env)...)
 	return l

@@ -25,7 +25,7 @@ func Describe(env Environment, need Need, now time.Time) []Entry {
 	l := load(env, need, now)
 	var entries []Entry
 	for _, v := range env.vars.all() {
-		e := Entry{Name: v.name, Value: v.shown(), Default: v.shownDefault(), Meaning: v.meaning, Secret: v.kind == "secret"}
+		e := Entry{Name: v.name, Value: v.shown(), Default: plainText(v.shownDefault()), Meaning: plainText(v.meaning), Secret: v.kind == "secret"}
 		for _, p := range l.problems {
 			if p.Variable == v.name {
 				e.Errors = append(e.Errors, p.Text)
@@ -44,6 +44,9 @@ func (v *variable) shownDefault() string {
 	return v.def
 }
 
+// plainText is text without the marks of Markdown.
+func plainText(text string) string { return strings.ReplaceAll(text, "`", "") }
+
 // Print writes entries as "table" or "json".
 func Print(w io.Writer, entries []Entry, format string) error {
 	switch format {
@@ -58,20 +61,30 @@ func Print(w io.Writer, entries []Entry, format string) error {
 	return fmt.Errorf("output format %q: want table or json", format)
 }
 
-// Columns are as wide as the widest of these, and a few long paths do not push the last one out of sight.
+// The last column fills up what the others leave of the table's width, but stays wide enough to be read.
 const (
-	widestDefault = 24
-	widestMeaning = 56
+	tableWidth       = 120
+	narrowestMeaning = 44
+	widestDefault    = 24
+	between          = 2 // columns
 )
 
 func printTable(w io.Writer, entries []Entry) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	names, values, defaults := 0, 0, 0
+	for _, e := range entries {
+		names, values = max(names, utf8.RuneCountInString(e.Name)), max(values, utf8.RuneCountInString(e.Value))
+		for _, line := range wrap(e.Default, widestDefault) {
+			defaults = max(defaults, utf8.RuneCountInString(line))
+		}
+	}
+	width := max(narrowestMeaning, tableWidth-names-values-defaults-3*between)
+	table := tabwriter.NewWriter(w, 0, 0, between, ' ', 0)
 	fmt.Fprintln(table, "NAME\tVALUE\tDEFAULT\tMEANING")
 	for _, e := range entries {
-		defaults := wrap(strings.ReplaceAll(e.Default, "`", ""), widestDefault)
-		meaning := wrap(strings.ReplaceAll(e.Meaning, "`", ""), widestMeaning)
+		defaults := wrap(e.Default, widestDefault)
+		meaning := wrap(e.Meaning, width)
 		for _, text := range e.Errors {
-			meaning = append(meaning, wrap("WRONG: "+text, widestMeaning)...)
+			meaning = append(meaning, wrap("WRONG: "+text, width)...)
 		}
 		name, value := e.Name, e.Value
 		for i := range max(len(defaults), len(meaning)) {

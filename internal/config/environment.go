@@ -57,19 +57,6 @@ type variables struct {
 	DataDir   variable `envconfig:"DATA_DIR" default:"./data" meaning:"embedded broker only"`
 }
 
-// A variable is one setting: what its tags say, and the text that the environment has for it.
-type variable struct {
-	name, def, unset, meaning, kind string
-
-	text string
-}
-
-// Decode implements envconfig.Decoder. It takes everything: what is wrong is found out later, for all settings at once.
-func (v *variable) Decode(text string) error {
-	v.text = text
-	return nil
-}
-
 // newVariables is the table with no value read yet.
 func newVariables() *variables {
 	vars := &variables{}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -29,7 +31,7 @@ func (l *loader) imocha(s *IMocha) {
 func parseBaseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !validPort(u.Port()):
 		// Not err itself, which has the whole text in it.
 		return nil, errors.New("is not the address of an API: want something like https://apiv3.imocha.io")
 	case u.User != nil:
@@ -37,7 +39,14 @@ func parseBaseURL(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("has a query or a fragment: want the address without it, something like https://apiv3.imocha.io")
 	}
-	return u.JoinPath("").JoinPath(strings.TrimRight(u.Path, "/")), nil
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u, nil
+}
+
+// validPort tells whether a port can be asked; empty is the scheme's.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // loopback tells whether what goes to host stays on this machine.
@@ -111,17 +120,22 @@ func (l *loader) accountsFile(v *variable) []Account {
 			l.wrong(v, "%s: account %q is there twice: want each name once", v.quoted(), name)
 		}
 		seen[name] = true
-		keyFile := *e.APIKeyFile
-		shown := showPath(keyFile)
-		if !filepath.IsAbs(keyFile) {
-			keyFile = filepath.Join(filepath.Dir(path), keyFile)
-			if _, err := readFile(keyFile, maxSecret); err == nil || shown != hidden {
-				shown = quote(keyFile)
-			}
-		}
-		accounts = append(accounts, Account{name, l.secretFile(v, keyFile, fmt.Sprintf("apiKeyFile %s of account %q", shown, name), checkAPIKey)})
+		keyFile, shown := beside(path, *e.APIKeyFile)
+		accounts = append(accounts, Account{name, l.secretFile(v, keyFile, fmt.Sprintf("%s: apiKeyFile %s of account %q", v.quoted(), shown, name), checkAPIKey)})
 	}
 	return accounts
+}
+
+// beside is the path of a file that is named in the file at base, and how it may be shown.
+func beside(base, path string) (full, shown string) {
+	if filepath.IsAbs(path) {
+		return path, showPath(path)
+	}
+	full = filepath.Join(filepath.Dir(base), path)
+	if _, err := os.Stat(full); err != nil && showPath(path) == hiddenPath {
+		return full, hiddenPath
+	}
+	return full, quote(full)
 }
 
 // jsonError says what is wrong and where, without anything of the file's content: a key may have been put into it.

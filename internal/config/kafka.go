@@ -28,8 +28,8 @@ func (l *loader) kafka(s *Kafka) {
 	s.Topic = read(l, &l.vars.Topic, parseTopic)
 	s.Partitions = read(l, &l.vars.Partitions, integer(1, math.MaxInt32))
 	s.ReplicationFactor = -1
-	if v := &l.vars.ReplicationFactor; v.isSet() {
-		s.ReplicationFactor = read(l, v, replicationFactor)
+	if n := read(l, &l.vars.ReplicationFactor, replicationFactor); n != 0 {
+		s.ReplicationFactor = n
 	}
 	s.Compression = read(l, &l.vars.Compression, parseCompression)
 	l.tls(s)
@@ -77,7 +77,7 @@ func parseTopic(text string) (string, error) {
 func replicationFactor(text string) (int, error) {
 	n, err := integer(1, math.MaxInt16)(text)
 	if err != nil {
-		return -1, errors.New("is not a replication factor: want a whole number of at least 1, or nothing for the broker's default")
+		return 0, errors.New("is not a replication factor: want a whole number of at least 1, or nothing for the broker's default")
 	}
 	return n, nil
 }
@@ -101,7 +101,7 @@ func (l *loader) tls(s *Kafka) {
 	}
 	if !s.TLSEnabled {
 		for _, v := range []*variable{ca, cert, key} {
-			if v.isSet() {
+			if v.isSet() && !l.bad[&l.vars.TLSEnabled] {
 				l.wrong(v, "is set, but %s is not true: want both or none", l.vars.TLSEnabled.name)
 			}
 		}

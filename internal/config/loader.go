@@ -17,10 +17,12 @@ type loader struct {
 	settings *Settings
 	problems []Problem
 	warnings []Warning
+	bad      map[*variable]bool // has a problem, needed or not
 }
 
 // wrong notes a problem, unless the command does not use the setting.
 func (l *loader) wrong(v *variable, format string, args ...any) {
+	l.bad[v] = true
 	if l.needs(v.group()) {
 		l.problems = append(l.problems, Problem{v.name, fmt.Sprintf(format, args...)})
 	}
@@ -60,82 +62,6 @@ func read[T any](l *loader, v *variable, parse func(string) (T, error)) T {
 	return value
 }
 
-// group is the need that v belongs to; 0 for those that every command has.
-func (v *variable) group() Need {
-	prefix, _, _ := strings.Cut(v.name, "_")
-	return map[string]Need{"IMOCHA": NeedIMocha, "KAFKA": NeedKafka, "STREAM": NeedStream, "PII": NeedPII, "ADMIN": NeedAdmin}[prefix]
-}
-
-// value is the text that counts: without space around it, and the default where that leaves nothing. It is not for
-// secrets.
-func (v *variable) value() string {
-	text := strings.TrimSpace(v.text)
-	if text == "" && v.kind != "optional" {
-		return v.def
-	}
-	return text
-}
-
-// isSet tells whether there is a value or a default.
-func (v *variable) isSet() bool { return v.value() != "" }
-
-// quoted is the value as it may be shown in an error.
-func (v *variable) quoted() string {
-	text := v.value()
-	switch v.kind {
-	case "secret":
-		return hidden
-	case "path":
-		return showPath(text)
-	case "url":
-		return quote(showURL(text))
-	}
-	return quote(text)
-}
-
-// shown is the value as it may be shown in a table; empty if there is none.
-func (v *variable) shown() string {
-	text := v.value()
-	switch {
-	case v.kind == "secret" && text == "":
-		return "(not set)"
-	case v.kind == "secret":
-		return "(set)"
-	case text == "":
-		return ""
-	case v.kind == "path":
-		if showPath(text) == hidden {
-			return hidden
-		}
-	case v.kind == "url":
-		text = showURL(text)
-	}
-	if q := strconv.Quote(text); q != `"`+text+`"` {
-		return q
-	}
-	return text
-}
-
-// showURL is text without what may be a secret in it: a user's password, the values of a query.
-func showURL(text string) string {
-	if strings.Contains(text, "@") {
-		return hidden
-	}
-	if i := strings.IndexAny(text, "?#"); i >= 0 {
-		return text[:i+1] + hidden
-	}
-	return text
-}
-
-// quote is text in quotes, cut where it is long: an error is read by people.
-func quote(text string) string {
-	const most = 200
-	if len(text) > most {
-		return strconv.Quote(strings.ToValidUTF8(text[:most], "")) + "…"
-	}
-	return strconv.Quote(text)
-}
-
 // secret is what the variable v or the file that the variable in file names holds; what says what it is. It is an error
 // if both are set; neither is left to the caller.
 func (l *loader) secret(v, file *variable, what string, check func(string) error) Secret {
@@ -154,7 +80,7 @@ func (l *loader) secret(v, file *variable, what string, check func(string) error
 	return Secret{}
 }
 
-// secretFile is the secret in the file at path, which is read if it will be used.
+// secretFile is the secret in the file at path, which is read if it will be used, and is called shown in errors.
 func (l *loader) secretFile(v *variable, path, shown string, check func(string) error) Secret {
 	if l.needs(v.group()) {
 		text, err := readSecret(path)
@@ -178,5 +104,3 @@ func parseListenAddr(text string) (string, error) {
 	}
 	return text, nil
 }
-
-func parseDataDir(text string) (string, error) { return text, nil }

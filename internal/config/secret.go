@@ -118,6 +118,9 @@ func cannotRead(err error) error {
 // hidden stands for a value that may have a secret in it.
 const hidden = "(hidden)"
 
+// hiddenPath stands for a path that looks like none.
+const hiddenPath = "(hidden, since it may be the secret itself)"
+
 // showPath is path, quoted. A secret that was put where a path belongs is not shown: what names no existing file and
 // does not look like a path may be one.
 func showPath(path string) string {
@@ -129,7 +132,7 @@ func showPath(path string) string {
 	_, err := os.Stat(dir)
 	looksLikePath := filepath.IsAbs(path) || dir != "." && err == nil || 2 <= ext && ext <= 6
 	if !looksLikePath || strings.ContainsAny(path, "\n{[") {
-		return hidden
+		return hiddenPath
 	}
 	return quote(path)
 }

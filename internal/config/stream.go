@@ -58,7 +58,7 @@ func (l *loader) pii(s *PII) {
 		l.wrong(file, "is not set: want a file with a key of at least %d random bytes, since %s is hash", event.MinHashKey, l.vars.PIIPolicy.name)
 	case s.Policy == event.Hash:
 		s.HashKey = l.secretFile(file, file.value(), showPath(file.value()), checkHashKey)
-	case file.isSet():
+	case file.isSet() && !l.bad[&l.vars.PIIPolicy]:
 		l.warn(file, "has no effect: %s is %s, not hash", l.vars.PIIPolicy.name, s.Policy)
 	}
 }

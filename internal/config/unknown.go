@@ -20,11 +20,10 @@ func unknown(env Environment) []Warning {
 		if known[name] || injected.MatchString(name) {
 			continue
 		}
-		nearest, distance := nearest(env.vars, name)
-		switch {
-		case distance <= reach(name):
-			warnings = append(warnings, Warning{name, fmt.Sprintf("is not a setting: did you mean %s?", nearest)})
-		case ours.MatchString(strings.ToUpper(name)):
+		switch meant := didYouMean(env.vars, name); {
+		case meant != "":
+			warnings = append(warnings, Warning{name, fmt.Sprintf("is not a setting: did you mean %s?", meant)})
+		case isOurs(name):
 			warnings = append(warnings, Warning{name, "is not a setting: `attemptstream config` lists them"})
 		}
 	}
@@ -32,8 +31,13 @@ func unknown(env Environment) []Warning {
 	return warnings
 }
 
-// ours are the prefixes that no other program's variables are expected to have.
-var ours = regexp.MustCompile(`^(IMOCHA|KAFKA|STREAM|PII)_`)
+// isOurs tells whether a name has a prefix that no other program's variables are expected to have.
+func isOurs(name string) bool { return hasPrefix(name, "IMOCHA_", "KAFKA_", "STREAM_", "PII_") }
+
+// hasPrefix tells whether name begins with one of the prefixes, in any case.
+func hasPrefix(name string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToUpper(name), prefix) })
+}
 
 // injected are variables with those prefixes that nobody typed: Kubernetes and Docker set them for each service that is
 // called kafka, stream-… and so on; distributions of Kafka set the last ones.
@@ -42,26 +46,37 @@ var injected = regexp.MustCompile(`^[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)
 	`|^[A-Z0-9_]+_ENV_` +
 	`|^KAFKA_(HOME|VERSION|NAME|([A-Z0-9_]+_)?OPTS)$`)
 
-// nearest is the setting whose name takes the fewest changes to come from name.
-func nearest(vars *variables, name string) (nearest string, distance int) {
-	distance = len(name) + 1
+// didYouMean is the setting whose name takes the fewest changes to come from name, empty if that are too many. Where one
+// is the other with something left out, as in KAFKA_PASSWORD, more is not too many.
+func didYouMean(vars *variables, name string) string {
+	upper := strings.ToUpper(name)
+	nearest, distance := "", reach(name)+1
+	within, missing := "", len(name)
 	for _, v := range vars.all() {
-		if d := levenshtein.ComputeDistance(strings.ToUpper(name), v.name); d < distance {
+		d := levenshtein.ComputeDistance(upper, v.name)
+		if d < distance {
 			nearest, distance = v.name, d
 		}
+		if d == abs(len(v.name)-len(upper)) && d < missing {
+			within, missing = v.name, d
+		}
 	}
-	return nearest, distance
+	if nearest == "" && isOurs(name) {
+		return within
+	}
+	return nearest
 }
 
 // reach is how many changes are taken for a slip. A name with one of our prefixes is meant for this program; with one of
 // the others it may be; and without one only a letter can be wrong.
 func reach(name string) int {
-	name = strings.ToUpper(name)
 	switch {
-	case ours.MatchString(name):
+	case isOurs(name):
 		return max(3, len(name)/4)
-	case regexp.MustCompile(`^(ADMIN|LOG|DATA)_`).MatchString(name):
+	case hasPrefix(name, "ADMIN_", "LOG_", "DATA_"):
 		return 3
 	}
 	return 1
 }
+
+func abs(n int) int { return max(n, -n) }
