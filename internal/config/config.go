@@ -143,7 +143,6 @@ func load(env Environment, need Need, now time.Time) *loader {
 		Format: read(l, &l.vars.LogFormat, oneOf(JSON, Console)),
 	}
 	l.settings.DataDir = l.vars.DataDir.value()
-	l.sort()
 	l.warnings = append(l.warnings, unknown(env)...)
 	return l
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -12,8 +13,10 @@ import (
 func TestProcess(t *testing.T) { // not parallel: there is one environment
 	env := enough("IMOCHA_RATE_LIMIT", "7.5", "KAFKA_TLS_ENABLED", "true", "STREAM_STATES", "expired", "ADMIN_ADDR", "", "LOG_FORMAT", "", "LOG_LEVEL", "debug", "PII_POLICI", "x")
 	for _, e := range config.Describe(config.FromMap(nil), 0, now) {
-		if value, ok := env[e.Name]; ok {
-			t.Setenv(e.Name, value)
+		value, ok := env[e.Name]
+		t.Setenv(e.Name, value)
+		if !ok {
+			os.Unsetenv(e.Name) // until the test's end
 		}
 	}
 	t.Setenv("PII_POLICI", "x")

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ type loader struct {
 	need     Need
 	now      time.Time
 	settings *Settings
-	problems []Problem
+	problems []Problem // in the order of the table, since the settings are read in it
 	warnings []Warning
 	bad      map[*variable]bool // has a problem, needed or not
 }
@@ -35,15 +34,6 @@ func (l *loader) warn(v *variable, format string, args ...any) {
 }
 
 func (l *loader) needs(group Need) bool { return l.need&group == group }
-
-// sort brings the problems into the order of the table.
-func (l *loader) sort() {
-	place := map[string]int{}
-	for i, v := range l.vars.all() {
-		place[v.name] = i
-	}
-	slices.SortStableFunc(l.problems, func(a, b Problem) int { return place[a.Variable] - place[b.Variable] })
-}
 
 // read is the value of v by parse, whose errors go on from the text of v: is not …: want …. Without a good value it is
 // the default, or the zero value where there is none.
