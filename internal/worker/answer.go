@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -45,6 +46,7 @@ func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Sp
 			a.malformed = append(a.malformed, *e.Malformed)
 		} else {
 			bytes += len(e.Attempt.Raw)
+			e.Attempt.Additional = slices.Clone(e.Attempt.Additional) // the client uses its memory again
 			a.attempts = append(a.attempts, e.Attempt)
 		}
 		switch {
