@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"path/filepath"
+	"os"
 	"strconv"
 	"sync"
 
@@ -55,17 +55,18 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{log: newBrokerLog(cfg.Logger)}
+	log := cfg.Logger.Named("broker")
+	b := &Broker{log: newBrokerLog(log)}
 	if cfg.DataDir != "" {
 		// The lock comes before the port: of two workers that start with one directory, the second one is to hear of
 		// the directory, whichever port it has.
-		b.dir, err = openDataDir(cfg.DataDir, cfg.Logger)
+		b.dir, err = openDataDir(cfg.DataDir, log)
 		if err != nil {
 			return nil, err
 		}
 	}
 	if err := b.start(addr, cfg.ListenFn); err != nil {
-		return nil, errors.Join(err, b.dir.close(false))
+		return nil, errors.Join(err, b.dir.close())
 	}
 	return b, nil
 }
@@ -79,20 +80,38 @@ func (b *Broker) start(addr string, listen func(network, address string) (net.Li
 	if err := b.dir.prepare(); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	opts := append(brokerOptions(b.log),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }))
-	if b.dir != nil {
-		opts = append(opts, kfake.DataDir(b.dir.kafka))
-	}
-	b.cluster, err = kfake.NewCluster(opts...)
+	b.cluster, err = newCluster(ln, b.dir, b.log)
 	if err != nil {
-		return errors.Join(b.dir.loadError(err), closeListener(ln))
-	}
-	if b.dir != nil {
-		b.dir.watch(b.cluster)
+		return errors.Join(b.dir.failed(err), closeListener(ln))
 	}
 	b.addr = b.cluster.ListenAddrs()[0]
 	return nil
+}
+
+// newCluster starts kfake.
+func newCluster(ln net.Listener, dir *dataDir, log *brokerLog) (c *kfake.Cluster, err error) {
+	opts := append(brokerOptions(log),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }))
+	if dir != nil {
+		opts = append(opts, kfake.DataDir(dir.kafka))
+		// kfake was not made for files that others wrote.
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("%v", r)
+			}
+			if err != nil && !errors.Is(err, os.ErrPermission) {
+				c, err = nil, damage(dir.kafka, err)
+			}
+		}()
+	}
+	c, err = kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, err
+	}
+	if dir != nil {
+		dir.journal.watch(c, log)
+	}
+	return c, nil
 }
 
 // Addr is the host:port that clients connect to.
@@ -109,7 +128,7 @@ func (b *Broker) Close() error {
 		if err != nil {
 			err = fmt.Errorf("embedded broker: write down its state: %w", err)
 		}
-		b.err = errors.Join(err, b.dir.close(err == nil))
+		b.err = errors.Join(err, b.dir.close())
 	})
 	return b.err
 }
@@ -168,11 +187,4 @@ func closeListener(ln net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-func absolute(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		return abs
-	}
-	return dir
 }

@@ -40,7 +40,7 @@ func check(brokers string, cfg Config, wanted []spec, seen map[string]kafka.Topi
 		}
 	}
 
-	if policy := settings[layout.State.Name][cleanupPolicy]; policies(policy) != compact {
+	if policy := settings[layout.State.Name][cleanupPolicy]; policy != compact {
 		wrong = append(wrong, fmt.Errorf("topic %q has cleanup.policy=%s and would lose the index of what has been told: it must be exactly compact: %s",
 			layout.State.Name, policy, alterCommand(brokers, layout.State.Name, cleanupPolicy, compact)))
 	}
@@ -77,15 +77,4 @@ func number(topic string, set map[string]string, name string) (int, error) {
 		return 0, fmt.Errorf("topic %q: the broker tells no number for %s: %w", topic, name, err)
 	}
 	return n, nil
-}
-
-// policies is a list of cleanup policies without spaces and repetition of the same.
-func policies(list string) string {
-	var all []string
-	for p := range strings.SplitSeq(list, ",") {
-		if p = strings.TrimSpace(p); p != "" && (len(all) == 0 || all[len(all)-1] != p) {
-			all = append(all, p)
-		}
-	}
-	return strings.Join(all, ",")
 }

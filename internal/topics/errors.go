@@ -78,9 +78,8 @@ func (e *ensurer) notCreated(s spec, err error) error {
 
 // unanswered is the error of a context that ended while the brokers could not be reached or were not ready.
 func (e *ensurer) unanswered(end, last error) error {
-	err := fmt.Errorf("%w at %s: check that KAFKA_BROKERS names it, that it runs and can be reached from here, and that the KAFKA_TLS and KAFKA_SASL settings are those of this port: last error: %w: %w",
+	return fmt.Errorf("%w at %s: check that KAFKA_BROKERS names it, that it runs and can be reached from here, and that the KAFKA_TLS and KAFKA_SASL settings are those of this port: last error: %w: %w",
 		ErrUnavailable, e.brokers, last, end)
-	return err
 }
 
 // grantCommand is the command that gives the worker all it needs of its topics.

@@ -1,6 +1,10 @@
 package topics
 
-import "github.com/segmentio/kafka-go"
+import (
+	"strconv"
+
+	"github.com/segmentio/kafka-go"
+)
 
 // Settings of topics that this package sets or reads.
 const (
@@ -39,7 +43,7 @@ func wanted(cfg Config) []spec {
 			// A broker compacts closed segments only, and by default when half of the log is superseded. Recovery
 			// reads what is not compacted yet, so segments are small, are cleaned early, and are closed within a day
 			// also where little is written.
-			{ConfigName: segmentBytes, ConfigValue: "33554432"},
+			{ConfigName: segmentBytes, ConfigValue: strconv.Itoa(stateSegmentBytes)},
 			{ConfigName: minCleanableRatio, ConfigValue: "0.1"},
 			{ConfigName: maxCompactionLag, ConfigValue: "86400000"},
 		}},
