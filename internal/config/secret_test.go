@@ -72,7 +72,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		"accounts as names":        accounts(`[{"` + known + `":1}]`),
 		"accounts, twice":          accounts(`[{"` + known + `":1,"` + known + `":1}]`),
 		"accounts, no JSON":        accounts(`[{"name":` + known),
-		"accounts inline":          {"IMOCHA_API_KEY", "", "IMOCHA_ACCOUNTS_FILE", `[{"name":"a","apiKey":"/` + known + `"}]`},
+		"accounts inline":          {"IMOCHA_API_KEY", "", "IMOCHA_ACCOUNTS_FILE", `[{"name":"a","apiKey":"` + known + `.x"}]`},
 		"mistyped":                 {"IMOCHA_APIKEY", known},
 	} {
 		t.Run(name, func(t *testing.T) {
