@@ -237,7 +237,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, bodied(strings.Replace(good, "21:00:00", "21:01:01", 1)))
-	if got := strings.TrimSpace(w.Body.String()); got != `{"errors":["Date & time is not invalid or incorrect format"],"result":null}` {
+	if got := strings.TrimSpace(w.Body.String()); got != `{"result":null,"errors":["Date & time is not invalid or incorrect format"]}` {
 		t.Errorf("%s", got)
 	}
 }

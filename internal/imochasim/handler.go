@@ -141,7 +141,10 @@ func writeErrors(w http.ResponseWriter, status int, message string) {
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(map[string]any{"result": nil, "errors": []string{message}}) // the client may be gone, and nothing follows
+	_ = e.Encode(struct { // the client may be gone, and nothing follows
+		Result any      `json:"result"`
+		Errors []string `json:"errors"`
+	}{nil, []string{message}})
 }
 
 // pause waits, and tells whether the client is still there.

@@ -122,9 +122,8 @@ func (l *life) scaled(d time.Duration) time.Duration {
 
 // round makes the time a whole second, for most changes. It never goes back.
 func (l *life) round() {
-	whole := l.at.Truncate(time.Second)
-	if whole.Before(l.at) && !l.chance(l.lives.SubSecond) {
-		l.at = whole.Add(time.Second)
+	if !l.chance(l.lives.SubSecond) {
+		l.at = wholeSecond(l.at)
 	}
 }
 
@@ -179,6 +178,6 @@ func (l *life) malformed() {
 	forms := malformedForms()
 	raw := fmt.Sprintf(forms[l.random.IntN(len(forms))], l.who.ID)
 	states := attempt.States()
-	at := l.at.Truncate(time.Second)
+	at := wholeSecond(l.at) // nothing may be planned before the life begins: it may be past already
 	l.plan(Happening{Change: Change{At: at, Visible: at}, State: states[l.random.IntN(len(states))], Raw: raw})
 }

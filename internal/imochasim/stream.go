@@ -38,7 +38,7 @@ func (l Lives) Stream(from time.Time) (*Stream, error) {
 	}
 	l.Speed = cmp.Or(l.Speed, 1)
 	st := &Stream{lives: l, random: rand.New(rand.NewPCG(l.Seed, 0)), id: max(0, l.FirstID-1), far: 1 << 41}
-	st.nextLife, st.nextBurst = st.after(from, l.PerDay), st.after(from, l.BurstsPerDay)
+	st.nextLife, st.nextBurst = st.after(from, l.PerDay), wholeSecond(st.after(from, l.BurstsPerDay))
 	return st, nil
 }
 
@@ -50,12 +50,20 @@ func (st *Stream) after(t time.Time, perDay float64) time.Time {
 	return t.Add(time.Duration(st.random.ExpFloat64() / (perDay * st.lives.Speed) * float64(24*time.Hour)))
 }
 
+// wholeSecond is the first whole second that is not before t.
+func wholeSecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); whole.Before(t) {
+		return whole.Add(time.Second)
+	}
+	return t
+}
+
 // Until is what happens before t and was not returned yet, in order of time.
 func (st *Stream) Until(t time.Time) []Happening {
 	for st.nextLife.Before(t) || st.nextBurst.Before(t) {
 		if st.nextBurst.Before(st.nextLife) {
 			st.burst(st.nextBurst)
-			st.nextBurst = st.after(st.nextBurst, st.lives.BurstsPerDay)
+			st.nextBurst = wholeSecond(st.after(st.nextBurst, st.lives.BurstsPerDay))
 			continue
 		}
 		l := st.life()
@@ -69,11 +77,10 @@ func (st *Stream) Until(t time.Time) []Happening {
 	return out
 }
 
-// burst lets many invitations take a status within one second, as when someone cancels them all.
+// burst lets many invitations take a status within the second that begins at t, as when someone cancels them all.
 func (st *Stream) burst(t time.Time) {
 	statuses := []attempt.Status{expired, cancelled, completed}
 	status := statuses[st.random.IntN(len(statuses))]
-	t = t.Truncate(time.Second)
 	for range st.lives.BurstSize {
 		l := st.life()
 		l.at = t
