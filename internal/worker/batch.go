@@ -44,6 +44,7 @@ type batch struct {
 	origins []identity // of records, as long as they are not the state's
 	counts  Counts
 	bytes   int
+	since   time.Time // of the first window; zero: nothing is staged
 
 	memory  arena
 	headers []kafka.Header
@@ -101,6 +102,22 @@ func (b *batch) keepHeaders(headers []event.Header) []kafka.Header {
 	return b.headers[from:len(b.headers):len(b.headers)]
 }
 
+// window counts a window that was read.
+func (b *batch) window() {
+	b.counts.Windows++
+	if b.since.IsZero() {
+		b.since = time.Now()
+	}
+}
+
+// waited is how long the first window has been staged.
+func (b *batch) waited() time.Duration {
+	if b.since.IsZero() {
+		return 0
+	}
+	return time.Since(b.since)
+}
+
 func (b *batch) full() bool { return b.bytes >= batchBytes }
 
 // reset empties the batch. Nobody may hold on to its records any more.
@@ -109,7 +126,7 @@ func (b *batch) reset() {
 	clear(b.origins)
 	b.records, b.origins = b.records[:0], b.origins[:0]
 	b.headers = b.headers[:0]
-	b.counts, b.bytes = Counts{}, 0
+	b.counts, b.bytes, b.since = Counts{}, 0, time.Time{}
 	b.memory.reset()
 }
 

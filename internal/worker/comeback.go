@@ -12,6 +12,7 @@ import (
 // returns are the entries of a span that came back to a status which they had before.
 type returns map[returned]struct{}
 
+// returned is an entry of a state.
 type returned struct {
 	state attempt.State
 	entry identity
@@ -85,7 +86,7 @@ func (s *session) shown(
 	})
 	s.stats.request(err)
 	if err != nil {
-		return nil, fmt.Errorf("look whether invitations came back, in window %s: %w", w, err)
+		return nil, fmt.Errorf("ask for part of a window, %s: %w", w, err)
 	}
 	return found, nil
 }

@@ -36,6 +36,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 		return divide, "", nil
 	}
 	var returned returns
+	var order phases
 	if fresh {
 		for _, a := range answers {
 			if err := s.lookForReturns(ctx, run, span, a, twice, &returned); err != nil {
@@ -43,13 +44,18 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 			}
 		}
 	}
-	j = told
-	for _, a := range answers {
-		if !s.stage(run, span, a, &returned) {
-			j = partly
+	if twice != nil {
+		order = phases{}
+		for _, a := range answers {
+			if err := s.lookForPhases(ctx, span, a, twice, order); err != nil {
+				return unknown, a.state, err
+			}
 		}
 	}
-	return j, "", nil
+	if !s.stage(run, span, answers, returned, order) {
+		return partly, "", nil
+	}
+	return told, "", nil
 }
 
 // underTwoStatuses are the ids that have more than one status in the answers, at least one of which may have to be told;
@@ -92,38 +98,58 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 	return open
 }
 
-// stage stages what of an answer is to be told. It is false if something had to be left out, because Kafka does not take
-// it.
-func (s *session) stage(run *schedule.Run, span schedule.Span, a *answer, returned *returns) bool {
-	o := event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
+// stage stages what the answers show that is to be told. It is false if something had to be left out, because Kafka does
+// not take it.
+func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer, returned returns, order phases) bool {
 	all := true
-	for i := range a.attempts {
-		e := &a.attempts[i]
-		standing := s.account.Index.Look(e.ID, e.Status)
-		o.Late, o.CameBack = false, false
-		switch {
-		case run.Kind != schedule.Front:
-			if standing.Told {
-				s.batch.counts.Known++
-				continue
+	for phase := before; phase <= after; phase++ {
+		if order == nil && phase != during {
+			continue // everything is
+		}
+		for _, a := range answers {
+			o := event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
+			for i := range a.attempts {
+				e := &a.attempts[i]
+				if order != nil && order.of(a.state, identityOf(e)) != phase {
+					continue
+				}
+				all = s.stageAttempt(run, &o, e, returned) && all
 			}
-			o.Late = true
-		case !standing.Told:
-			// Where other states are ahead, what they told of the invitation may have come later.
-			o.Late = run.Lagging && standing.Others
-		case standing.Superseded && returned.has(a.state, identityOf(e)):
-			o.CameBack, o.Late = true, run.Lagging
-		default:
-			s.batch.counts.Known++
-			continue
 		}
-		if s.refused.is(identityOf(e), a.at) {
-			all = false
-			continue
-		}
-		o.Attempt = *e
-		s.tell(&o)
 	}
+	for _, a := range answers {
+		all = s.stageLetters(span, a) && all
+	}
+	return all
+}
+
+// stageAttempt stages an attempt, with what o says of its answer, if it is to be told.
+func (s *session) stageAttempt(run *schedule.Run, o *event.Observation, e *attempt.Attempt, returned returns) bool {
+	standing := s.account.Index.Look(e.ID, e.Status)
+	o.Late, o.CameBack = false, false
+	switch {
+	case run.Kind != schedule.Front && !standing.Told:
+		o.Late = true
+	case run.Kind == schedule.Front && !standing.Told:
+		// Where other states are ahead, what they told of the invitation may have come later.
+		o.Late = run.Lagging && standing.Others
+	case run.Kind == schedule.Front && standing.Superseded && returned.has(o.State, identityOf(e)):
+		o.CameBack, o.Late = true, run.Lagging
+	default:
+		s.batch.counts.Known++
+		return true
+	}
+	if s.refused.is(identityOf(e), o.ObservedAt) {
+		return false
+	}
+	o.Attempt = *e
+	s.tell(o)
+	return true
+}
+
+// stageLetters stages what of an answer cannot be an event.
+func (s *session) stageLetters(span schedule.Span, a *answer) bool {
+	all := true
 	for i := range a.malformed {
 		m := &a.malformed[i]
 		hash := dedupe.HashOf(s.account.Name, a.state, m.Raw)
@@ -133,7 +159,7 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, a *answer, return
 			all = false
 		default:
 			s.account.Letters.Add(hash)
-			s.batch.letter(&event.DeadLetter{Account: s.account.Name, State: a.state, Window: o.Window, Reason: m.Reason,
+			s.batch.letter(&event.DeadLetter{Account: s.account.Name, State: a.state, Window: span.Window(), Reason: m.Reason,
 				Hash: hash, Raw: m.Raw})
 		}
 	}

@@ -18,8 +18,13 @@ func (s *session) ahead(run *schedule.Run) int {
 	return 1 + (s.worker.Concurrency+len(run.States)-1)/len(run.States)
 }
 
-// execute reads a run: spans side by side, judged and committed in order. What is staged when it returns nil is
-// committed. Spans that were read in vain, since an earlier one ended the run, come again with the next run.
+// patience is how long what is staged may wait for more of a run whose answers are slow: a transaction costs about the
+// same whatever is in it.
+const patience = 200 * time.Millisecond
+
+// execute reads a run: spans side by side, judged in order, and committed in order when enough is staged, has waited long
+// enough, or is the end of the run. Spans that were read in vain, since an earlier one ended the run, come again with the
+// next run; what was staged before them may then be staged still.
 func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 	fetching, cancel := context.WithCancel(ctx)
 	var queue []*reading
@@ -40,16 +45,15 @@ func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 		if ended {
 			cancel() // what is under way would only use up the rate limit
 		}
-		if len(queue) == 0 || ended {
-			return s.commit(ctx)
-		}
-		head := queue[0]
-		if s.batch.counts.Windows > 0 && (s.batch.full() || !head.ready()) {
+		if s.batch.full() || s.batch.waited() > patience || !ended && len(queue) == 0 {
 			if err := s.commit(ctx); err != nil {
 				return err
 			}
-			continue
 		}
+		if ended || len(queue) == 0 {
+			return nil
+		}
+		head := queue[0]
 		<-head.done
 		if ctx.Err() != nil {
 			return nil // what is staged comes again
@@ -102,7 +106,7 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 		run.Read(r.span, longest(answers), now)
 	}
 	s.stats.problem(nil)
-	s.batch.counts.Windows++
+	s.batch.window()
 	s.noteDoubt(r.span, answers)
 	s.account.Checkpoint.Trust = s.trust.snapshot()
 	return verdict == told
@@ -154,7 +158,7 @@ func (s *session) probe(ctx context.Context, r *reading, states []attempt.State)
 		}
 	}
 	r.run.Probed(r.span, answered)
-	s.batch.counts.Windows++
+	s.batch.window()
 }
 
 // held stops the account for a while.
