@@ -3,6 +3,8 @@ package imochasim
 import (
 	"fmt"
 	"time"
+
+	"attemptstream/internal/imochasim/ledger"
 )
 
 // A Boundary says which ends of a window belong to it.
@@ -24,6 +26,18 @@ func (b Boundary) String() string {
 		return fmt.Sprintf("Boundary(%d)", int(b))
 	}
 	return boundaryNames[b]
+}
+
+// resolution is what windows with this boundary can tell apart.
+func (b Boundary) resolution() ledger.Resolution {
+	switch b {
+	case ExclusiveEnd:
+		return ledger.RoundDown
+	case ExclusiveStart:
+		return ledger.RoundUp
+	default:
+		return ledger.Apart
+	}
 }
 
 // Boundaries are all of them.

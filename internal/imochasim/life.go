@@ -143,7 +143,7 @@ func (l *life) delay() time.Duration {
 
 func (l *life) plan(h Happening) {
 	l.planned++
-	heap.Push(&l.ahead, planned{h, l.planned})
+	heap.Push(&l.ahead, &planned{h, l.planned})
 }
 
 // fill makes up who is invited to what.

@@ -174,11 +174,12 @@ func (s *Simulator) entry(a *account, name string, p, i int) ledger.Entry {
 }
 
 // Expected is what a reader of the account must have told by now, if it has read everything of scope by now or by
-// scope.Seen.
+// scope.Seen. The scope's Resolution follows from the boundary.
 func (s *Simulator) Expected(accountName string, scope ledger.Scope) *ledger.Expected {
 	if scope.Seen.IsZero() {
 		scope.Seen = s.now()
 	}
+	scope.Resolution = s.config.Boundary.resolution()
 	expected := ledger.Expect(s.Ledger(accountName), scope)
 	expected.Account = attempt.Account(accountName)
 	return expected

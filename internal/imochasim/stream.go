@@ -72,7 +72,7 @@ func (st *Stream) Until(t time.Time) []Happening {
 	}
 	var out []Happening
 	for len(st.ahead) > 0 && st.ahead[0].At.Before(t) {
-		out = append(out, heap.Pop(&st.ahead).(planned).Happening)
+		out = append(out, heap.Pop(&st.ahead).(*planned).Happening)
 	}
 	return out
 }
@@ -112,11 +112,11 @@ type planned struct {
 	number int64
 }
 
-type agenda []planned
+type agenda []*planned
 
 func (a agenda) Len() int      { return len(a) }
 func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(planned)) }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(*planned)) }
 func (a agenda) Less(i, j int) bool {
 	return cmp.Or(a[i].At.Compare(a[j].At), cmp.Compare(a[i].number, a[j].number)) < 0
 }

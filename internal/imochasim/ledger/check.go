@@ -65,7 +65,7 @@ func Check(expected *Expected, observed []Observed) []Problem {
 		rows[o.ID] = append(rows[o.ID], o)
 	}
 	for id, row := range rows {
-		c.invitation(expected.Invitations[id], row)
+		c.problems = append(c.problems, best(expected, id, row)...)
 	}
 	for id, events := range expected.Invitations {
 		if _, ok := rows[id]; !ok {
@@ -75,6 +75,22 @@ func Check(expected *Expected, observed []Observed) []Problem {
 	slices.SortStableFunc(c.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Status, b.Status))
 	})
+	return c.problems
+}
+
+// best is what is wrong with an invitation's events in that of the right orders in which the least is.
+func best(expected *Expected, id int64, row []Observed) []Problem {
+	c := &checker{expected: expected}
+	c.invitation(expected.Invitations[id], row)
+	for _, events := range expected.others[id] {
+		if len(c.problems) == 0 {
+			break
+		}
+		other := &checker{expected: expected}
+		if other.invitation(events, row); len(other.problems) < len(c.problems) {
+			c = other
+		}
+	}
 	return c.problems
 }
 

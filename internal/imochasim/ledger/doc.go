@@ -9,7 +9,7 @@
 // # What must be told
 //
 // An invitation's changes are put in the contract's order: by the whole second of At; within one second cancelled,
-// expired, completed. Pending is no status, and consecutive equal statuses are one. Each status in that row is an event,
+// expired, completed. What is one second depends on the API's windows ([Resolution]). Pending is no status, and consecutive equal statuses are one. Each status in that row is an event,
 // and may be told once. It must be told, except for:
 //
 //   - A quick come-back: the invitation came back to a status whose last change lies no more than two whole seconds

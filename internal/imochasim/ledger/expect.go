@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -23,6 +22,8 @@ type Scope struct {
 	// Gaps says that some seconds may have been read later than those around them, since they could not be read before or
 	// since states were apart. Every change may then have come late.
 	Gaps bool
+	// Resolution is what the API's windows can tell apart.
+	Resolution Resolution
 }
 
 // An Expectation is an event that may be told.
@@ -56,6 +57,8 @@ type Expected struct {
 	// Invitations are the events of each, in the contract's order.
 	Invitations map[int64][]Expectation
 	Letters     []LetterExpectation
+
+	others map[int64][][]Expectation // orders that are right as well, where there are any
 }
 
 // Required is how many events must be told.
@@ -98,7 +101,7 @@ func (s *Scope) certainty(e *Entry) (c certainty, outside bool) {
 
 // Expect says what must have been told of the entries, which are of one account, by a reader that has read scope.
 func Expect(entries []Entry, scope Scope) *Expected {
-	out := &Expected{Invitations: map[int64][]Expectation{}}
+	out := &Expected{Invitations: map[int64][]Expectation{}, others: map[int64][][]Expectation{}}
 	changes := map[int64][]change{}
 	letters := map[LetterKey]int{}
 	for i := range entries {
@@ -125,7 +128,11 @@ func Expect(entries []Entry, scope Scope) *Expected {
 		}
 	}
 	for id, row := range changes {
-		out.Invitations[id] = expectRow(row)
+		orders := rows(row, scope.Resolution)
+		out.Invitations[id] = orders[0]
+		if len(orders) > 1 {
+			out.others[id] = orders[1:]
+		}
 	}
 	return out
 }
@@ -136,12 +143,9 @@ type change struct {
 	mayBeLate bool
 }
 
-// expectRow turns one invitation's changes into its events.
-func expectRow(row []change) []Expectation {
-	slices.SortStableFunc(row, func(a, b change) int {
-		return cmp.Or(cmp.Compare(a.At.Unix(), b.At.Unix()), cmp.Compare(a.State.Rank(), b.State.Rank()), a.At.Compare(b.At))
-	})
-	firm := firmRuns(row)
+// expectRow turns one invitation's changes, in the order of k, into its events.
+func expectRow(row []change, k key) []Expectation {
+	firm := firmRuns(row, k)
 	var out []Expectation
 	seen := map[attempt.Status]bool{}
 	atLeast, once := map[attempt.Status]int{}, map[attempt.Status]bool{}
@@ -177,7 +181,7 @@ func expectRow(row []change) []Expectation {
 
 // firmRuns marks the changes with which, at the least, a new status begins, whatever of the rest was not seen in time:
 // leaving changes out of a row never makes more statuses of it.
-func firmRuns(row []change) []bool {
+func firmRuns(row []change, k key) []bool {
 	kept := make([]int, 0, len(row))
 	lastOf := map[attempt.Status]int64{}
 	previous := attempt.Status("")
@@ -186,11 +190,12 @@ func firmRuns(row []change) []bool {
 		if c.certainty != inTime {
 			continue
 		}
+		second := k(c.At) / 2
 		if c.Status != previous {
 			last, had := lastOf[c.Status]
-			back = had && c.At.Unix()-last <= quick
+			back = had && second-last <= quick
 		}
-		lastOf[c.Status], previous = c.At.Unix(), c.Status
+		lastOf[c.Status], previous = second, c.Status
 		if !back {
 			kept = append(kept, i)
 		}
