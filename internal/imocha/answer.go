@@ -72,7 +72,7 @@ func (a *answer) envelope() error {
 	}
 	switch _, err := a.dec.ReadToken(); {
 	case a.body.failed():
-		return err
+		return a.body.err
 	case !errors.Is(err, io.EOF):
 		return notAnswer("the answer goes on after its end")
 	}

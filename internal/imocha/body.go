@@ -53,9 +53,9 @@ type body struct {
 	watch    *watchdog
 	maxEntry int64
 
-	read     int64         // bytes
-	consumed func() int64  // bytes that need no place in memory any more; nil: unlimited
-	err      error         // of the last read
+	read     int64        // bytes
+	consumed func() int64 // bytes that need no place in memory any more; nil: unlimited
+	err      error        // of the last read
 }
 
 func newBody(rc io.ReadCloser, watch *watchdog, maxEntry int64) *body {

@@ -100,8 +100,8 @@ const (
 // unconnected is an Unavailable for a request that ended without an answer.
 func unconnected(err error) *Error {
 	e := &Error{Kind: Unavailable, what: "no answer", Err: safeCause(err), advice: checkDown}
-	if errors.Is(err, http.ErrSchemeMismatch) {
-		e.advice = "check the scheme of IMOCHA_BASE_URL"
+	if record := (tls.RecordHeaderError{}); errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) {
+		e.advice = "check whether the scheme of IMOCHA_BASE_URL has to be http instead of https"
 	}
 	return e
 }

@@ -95,7 +95,7 @@ func (c *Client) refusal(resp *http.Response, b *body, epoch int) *Error {
 			"; if it recurs, lower IMOCHA_RATE_LIMIT and IMOCHA_CONCURRENCY, or ask iMocha for the account's limits"
 	case status == http.StatusUnauthorized && b.namesDate():
 		e.what = "the API calls the times of the window invalid"
-		e.advice = "check the clock of this machine and STREAM_START_AT, and whether the API has changed"
+		e.advice = "check the clock of this machine, STREAM_START_AT and IMOCHA_BASE_URL, and whether the API has changed"
 	case status == http.StatusUnauthorized:
 		e.Kind, e.what, e.advice = Unauthorized, "the key is refused", checkKey
 	case status == http.StatusForbidden:
