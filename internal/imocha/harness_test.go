@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,7 @@ var testWindow = attempt.Window{Start: 1584720000, End: 1592668800} // 2020-03-2
 
 // config is one that sets no limits by itself.
 func config(url string) Config {
-	return Config{BaseURL: url, Account: "acme", Key: StaticKey(testKey), RequestTimeout: 30 * time.Second, RateLimit: 1e9, Concurrency: 8}
+	return Config{BaseURL: url, Account: "acme", Key: StaticKey(testKey), RequestTimeout: 30 * time.Second, RateLimit: math.MaxFloat64, Concurrency: 8}
 }
 
 func newClient(t *testing.T, cfg Config) *Client {
@@ -46,7 +47,10 @@ func serve(t *testing.T, handler http.HandlerFunc) *Client {
 func servePipes(t *testing.T, cfg Config, handler http.HandlerFunc) *Client {
 	t.Helper()
 	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	s := &http.Server{Handler: handler}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server sees a client go
+		handler(w, r)
+	})}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	transport := newTransport(cfg.Concurrency)
