@@ -25,11 +25,8 @@ type Account struct {
 
 	at   Partition
 	last []byte // the checkpoint as it was committed last, nil if it never was
-	next []byte // as it was put into the open transaction
+	next []byte // as AppendRecords gave it out, nil if it did not since the last Commit or Rollback
 }
-
-// letterValue is the value of a dead letter's record: the version of the form.
-var letterValue = []byte{1}
 
 // Changed says whether there is anything to write: whether AppendRecords would append.
 func (a *Account) Changed() (bool, error) {
@@ -53,7 +50,7 @@ func (a *Account) AppendRecords(dst []kafkatx.Record) ([]kafkatx.Record, error) 
 		dst = append(dst, a.record(checkpointKey(a.Name), checkpoint))
 	}
 	for _, h := range a.Letters.Staged() {
-		dst = append(dst, a.record(appendLetterKey(nil, a.Name, h), letterValue))
+		dst = append(dst, a.record(appendLetterKey(nil, a.Name, h), []byte{letterVersion}))
 	}
 	dst = slices.Grow(dst, a.Index.DirtyBlocks())
 	err = a.Index.Dirty(func(number int64, record []byte) error {
@@ -71,11 +68,15 @@ func (a *Account) record(key, value []byte) kafkatx.Record {
 	return kafkatx.Record{Topic: a.at.Topic, Partition: a.at.Partition, Key: key, Value: value}
 }
 
-// Commit notes that the records of the last AppendRecords are committed.
+// Commit notes that the records of the last AppendRecords are committed. Nothing may have changed between the two. Without
+// an AppendRecords since the last Commit or Rollback, nothing can have been committed, and it does nothing.
 func (a *Account) Commit() {
+	if a.next == nil {
+		return
+	}
 	a.Index.Commit()
 	a.Letters.Commit()
-	a.last = a.next
+	a.last, a.next = a.next, nil
 }
 
 // Rollback makes the account what it was after the last Commit, or after Recover. The Checkpoint is a new one then.
@@ -84,7 +85,7 @@ func (a *Account) Rollback() error {
 	if err != nil {
 		return err // it was read or written before, so this cannot be
 	}
-	a.Checkpoint = checkpoint
+	a.Checkpoint, a.next = checkpoint, nil
 	a.Index.Rollback()
 	a.Letters.Rollback()
 	return nil

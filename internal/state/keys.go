@@ -1,11 +1,11 @@
 package state
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/dedupe"
@@ -47,30 +47,66 @@ func appendLetterKey(dst []byte, account attempt.Account, h dedupe.Hash) []byte 
 	return hex.AppendEncode(append(dst, letterPrefix...), h[:])
 }
 
-var errUnknownKey = errors.New("no version of attemptstream up to this one writes such a key")
+var (
+	errUnknownKey = errors.New("no version of attemptstream up to this one writes such a key")
+	errSpelling   = errors.New("attemptstream spells the same key in another way")
+)
 
 // parseKey takes the key of one of the account's records apart. ok is false for another account's.
+//
+// Only the one spelling that the functions above write is a key: compaction keeps the last record of every spelling, so
+// of two spellings of one block an old one could replace the new one.
 func parseKey(account attempt.Account, record []byte) (k key, ok bool, err error) {
-	if len(record) <= len(account) || string(record[:len(account)]) != string(account) || record[len(account)] != '/' {
+	n := len(account)
+	if len(record) <= n || string(record[:n]) != string(account) || record[n] != '/' {
 		return key{}, false, nil
 	}
-	rest := string(record[len(account)+1:])
-	if rest == checkpointName {
+	rest := record[n+1:]
+	if string(rest) == checkpointName {
 		return key{kind: kindCheckpoint}, true, nil
 	}
-	if number, found := strings.CutPrefix(rest, blockPrefix); found {
-		n, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return key{}, true, fmt.Errorf("block number: %w", err)
-		}
-		return key{kind: kindBlock, block: n}, true, nil
+	if digits, found := cutPrefix(rest, blockPrefix); found {
+		k, err := parseBlock(digits)
+		return k, true, err
 	}
-	if digits, found := strings.CutPrefix(rest, letterPrefix); found {
-		k := key{kind: kindLetter}
-		if n, err := hex.Decode(k.hash[:], []byte(digits[:min(len(digits), 2*len(k.hash))])); err != nil || 2*n != len(digits) || n != len(k.hash) {
-			return key{}, true, fmt.Errorf("hash of a dead letter: want %d hexadecimal digits", 2*len(k.hash))
-		}
-		return k, true, nil
+	if digits, found := cutPrefix(rest, letterPrefix); found {
+		k, err := parseLetter(digits)
+		return k, true, err
 	}
 	return key{}, true, errUnknownKey
+}
+
+// cutPrefix is bytes.CutPrefix with a string.
+func cutPrefix(b []byte, prefix string) (rest []byte, found bool) {
+	if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
+		return b, false
+	}
+	return b[len(prefix):], true
+}
+
+func parseBlock(digits []byte) (key, error) {
+	n, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil {
+		return key{}, fmt.Errorf("block number: %w", err)
+	}
+	var room [20]byte
+	if !bytes.Equal(strconv.AppendInt(room[:0], n, 10), digits) {
+		return key{}, errSpelling
+	}
+	return key{kind: kindBlock, block: n}, nil
+}
+
+func parseLetter(digits []byte) (key, error) {
+	k := key{kind: kindLetter}
+	if len(digits) != hex.EncodedLen(len(k.hash)) {
+		return key{}, fmt.Errorf("hash of a dead letter: %d digits, want %d", len(digits), hex.EncodedLen(len(k.hash)))
+	}
+	if _, err := hex.Decode(k.hash[:], digits); err != nil {
+		return key{}, fmt.Errorf("hash of a dead letter: %w", err)
+	}
+	var room [2 * len(k.hash)]byte
+	if !bytes.Equal(hex.AppendEncode(room[:0], k.hash[:]), digits) {
+		return key{}, errSpelling
+	}
+	return k, nil
 }
