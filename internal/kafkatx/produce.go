@@ -103,6 +103,12 @@ func (t *transaction) round(now time.Time) (round []*partitionWrite, wake time.T
 	return round, wake
 }
 
+// encodeStart encodes what the first round sends.
+func (t *transaction) encodeStart() error {
+	round, _ := t.round(t.now)
+	return t.encodeFirst(round)
+}
+
 func (t *transaction) encodeFirst(round []*partitionWrite) error {
 	return t.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
 }

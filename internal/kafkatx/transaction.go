@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
+	"golang.org/x/sync/errgroup"
 )
 
 // abortPatience is how long Commit waits for the answer to its abort. Without one the next Commit, or the next owner's
@@ -77,7 +78,12 @@ func (p *Producer) write(ctx context.Context, records []Record) error {
 		return err
 	}
 	p.open = true
-	if _, _, err := p.ask(ctx, stageAddPartitions, t.addPartitions()); err != nil {
+	// The first batches are encoded while the coordinator answers. Both are waited for: nothing may read the records
+	// after Commit has returned.
+	var encoding errgroup.Group
+	encoding.Go(t.encodeStart)
+	_, _, err = p.ask(ctx, stageAddPartitions, t.addPartitions())
+	if err := errors.Join(err, encoding.Wait()); err != nil {
 		return err
 	}
 	return t.produce(ctx)
