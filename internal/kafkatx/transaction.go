@@ -80,9 +80,10 @@ func (p *Producer) write(ctx context.Context, records []Record) error {
 	p.open = true
 	// The first batches are encoded while the coordinator answers. Both are waited for: nothing may read the records
 	// after Commit has returned.
+	add := t.addPartitions()
 	var encoding errgroup.Group
 	encoding.Go(t.encodeStart)
-	_, _, err = p.ask(ctx, stageAddPartitions, t.addPartitions())
+	_, _, err = p.ask(ctx, stageAddPartitions, add)
 	if err := errors.Join(err, encoding.Wait()); err != nil {
 		return err
 	}
