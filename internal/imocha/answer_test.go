@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -92,6 +94,7 @@ func TestAnswers(t *testing.T) {
 		"errors true":            `{"result":{"testAttempts":[]},"errors":true}`,
 		"errors and null":        `{"result":{"testAttempts":[]},"errors":["SECRET"],"errors":null}`,
 		"two results":            `{"result":{"testAttempts":[]},"result":{"testAttempts":[]}}`,
+		"two results, one empty": `{"result":{},"result":{"testAttempts":[]}}`,
 		"two lists":              `{"result":{"testAttempts":[],"testAttempts":[]}}`,
 		"garbage after":          golden + `SECRET`,
 		"another answer after":   golden + golden,
@@ -132,9 +135,12 @@ func TestCutAnswers(t *testing.T) {
 	}
 	// Also when nothing but the connection's own end is missing.
 	for _, after := range []string{"", " ", "}"} {
-		broken := io.MultiReader(strings.NewReader(golden+after), iotest.ErrReader(io.ErrUnexpectedEOF))
-		if problem, err := read(broken, maxEntry, func(*Entry) error { return nil }); problem == nil || err != nil {
-			t.Errorf("broken after its end and %q: %v %v", after, problem, err)
+		for cause, want := range map[error]Kind{io.ErrUnexpectedEOF: Unreadable, syscall.ECONNRESET: Unavailable} {
+			broken := io.MultiReader(strings.NewReader(golden+after), iotest.ErrReader(cause))
+			problem, err := read(broken, maxEntry, func(*Entry) error { return nil })
+			if problem == nil || err != nil || after != "}" && (problem.Kind != want || !errors.Is(problem, cause)) {
+				t.Errorf("broken after its end and %q: %v %v", after, problem, err)
+			}
 		}
 	}
 }
@@ -194,15 +200,20 @@ func TestMemoryIsBoundedByAnEntry(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
+	cfg := config("http://imocha.test")
+	cfg.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(repeated(entry, n))}, nil
+	})
+	c := newClient(t, cfg)
 	before, most, got := heap(), uint64(0), 0
-	problem, err := read(repeated(entry, n), maxEntry, func(e *Entry) error {
+	err := c.Attempts(t.Context(), attempt.Expired, testWindow, func(*Entry) error {
 		if got++; got%1_000 == 0 {
 			most = max(most, heap())
 		}
 		return nil
 	})
-	if problem != nil || err != nil || got != n {
-		t.Fatalf("%v %v, %d of %d entries", problem, err, got, n)
+	if err != nil || got != n {
+		t.Fatalf("%v, %d of %d entries", err, got, n)
 	}
 	if most > before+2<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before, most)

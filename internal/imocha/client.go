@@ -137,7 +137,7 @@ func (c *Client) Attempts(ctx context.Context, state attempt.State, w attempt.Wi
 	}
 	problem, stop := c.ask(ctx, state, w, key, each)
 	if problem != nil && problem.Kind == Unauthorized {
-		fresh, err := c.keys.after(key)
+		fresh, err := c.keys.renewed()
 		if err != nil {
 			problem.what, problem.Err = problem.what+", and no other can be read", err
 		} else if fresh != key {

@@ -4,7 +4,9 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,6 +61,7 @@ func TestStatuses(t *testing.T) {
 		"bad key":           {401, `{"result":null,"errors":["SECRET key is invalid"]}`, Unauthorized},
 		"expired key":       {401, `{"result":null,"errors":["API key is invalid since the given date"]}`, Unauthorized},
 		"candidate":         {401, `{"errors":["cannot validate candidate: invalid request, please update"]}`, Unauthorized},
+		"no complaint":      {401, `{"errors":["no access at this date and time"]}`, Unauthorized},
 		"401 without body":  {401, ``, Unauthorized},
 		"401 with html":     {401, `<html>invalid date format</html>`, Unauthorized},
 		"401 with array":    {401, `["Date format invalid"]`, Unauthorized},
@@ -165,7 +168,13 @@ func TestBrokenConnections(t *testing.T) {
 	})
 	t.Run("no such host", func(t *testing.T) {
 		t.Parallel()
-		wantKind(t, ask(newClient(t, config("http://no-such-host.invalid"))), Unavailable, 0)
+		cfg := config("http://imocha.test")
+		cfg.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "imocha.test", IsNotFound: true}}
+		})
+		if e := wantKind(t, ask(newClient(t, cfg)), Unavailable, 0); !strings.Contains(e.Error(), "no such host") {
+			t.Errorf("%v", e)
+		}
 	})
 	t.Run("http behind https", func(t *testing.T) {
 		t.Parallel()
@@ -317,6 +326,26 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
+// A server may close a connection just when it is used again.
+func TestStaleConnections(t *testing.T) {
+	t.Parallel()
+	connections := map[string]int{}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if connections[r.RemoteAddr]++; connections[r.RemoteAddr] > 1 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, golden)
+	})
+	for range 3 {
+		if err := ask(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(connections) != 3 {
+		t.Errorf("%d connections: none was used again", len(connections))
+	}
+}
+
 // An answer that nobody wants any more is not read to its end.
 func TestEachStopsTheRequest(t *testing.T) {
 	t.Parallel()
@@ -369,6 +398,23 @@ func TestContextEnds(t *testing.T) {
 				t.Errorf("asked too late: %v", err)
 			}
 		})
+	}
+}
+
+func TestSettingsDoNotPrintTheKey(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(format, config("http://imocha.test")); strings.Contains(text, "SECRET") {
+			t.Errorf("%s prints %s", format, text)
+		}
+	}
+	for _, key := range []string{"", " \n", "SECRET\nSECRET", "SECRET\x00"} {
+		if _, err := StaticKey(key).Key(); err == nil || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+	if key, err := StaticKey(" SECRET\n").Key(); key != "SECRET" || err != nil {
+		t.Errorf("%q %v", key, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"attemptstream/internal/attempt"
 )
@@ -160,7 +161,19 @@ func TestIntegers(t *testing.T) {
 	}
 }
 
-// A status is remembered by every dedupe index and event, its entry must not be.
+// Statuses outlive their entries, which must not stay in memory for them.
+func TestStatusesAreNoPartOfTheirEntry(t *testing.T) {
+	t.Parallel()
+	var p entryParser
+	var e Entry
+	raw := "{" + good + "}"
+	p.parse(raw, &e)
+	from, at := uintptr(unsafe.Pointer(unsafe.StringData(raw))), uintptr(unsafe.Pointer(unsafe.StringData(string(e.Attempt.Status))))
+	if from <= at && at < from+uintptr(len(raw)) {
+		t.Error("the status is a part of the entry")
+	}
+}
+
 func TestStatusesAreBounded(t *testing.T) {
 	t.Parallel()
 	var p entryParser

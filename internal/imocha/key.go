@@ -80,13 +80,10 @@ func (k *keyring) current() (string, error) {
 	return k.key, nil
 }
 
-// after is the key to send after refused was refused. It is the same one if there is no other.
-func (k *keyring) after(refused string) (string, error) {
+// renewed is the key to send after one was refused. It is the same one if there is no other.
+func (k *keyring) renewed() (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.key != refused {
-		return k.key, nil // another request has read it again
-	}
 	return k.read()
 }
 

@@ -55,29 +55,28 @@ func (p *pace) leave() { <-p.slots }
 
 // wait returns when a request may be sent, with the epoch in which that is.
 func (p *pace) wait(ctx context.Context) (epoch int, err error) {
-	if err := p.waitOpen(ctx); err != nil {
-		return 0, err
-	}
-	// Limiter.Wait fails at once, with an error of its own, where the context's deadline is too near.
-	turn := p.limiter.Reserve()
-	if err := sleep(ctx, turn.Delay()); err != nil {
-		turn.Cancel()
-		return 0, err
-	}
 	for {
-		p.mu.Lock()
-		until, epoch := p.until, p.epoch
-		p.mu.Unlock()
-		if rest := time.Until(until); rest <= 0 {
-			return epoch, nil
-		} else if err := sleep(ctx, rest); err != nil {
+		if err := p.open(ctx); err != nil {
 			return 0, err
 		}
+		// Limiter.Wait fails at once, with an error of its own, where the context's deadline is too near.
+		turn := p.limiter.Reserve()
+		if err := sleep(ctx, turn.Delay()); err != nil {
+			turn.Cancel()
+			return 0, err
+		}
+		p.mu.Lock()
+		open, epoch := !time.Now().Before(p.until), p.epoch
+		p.mu.Unlock()
+		if open {
+			return epoch, nil
+		}
+		// A 429 came while this one waited for its turn. It takes another, or all that waited would go at once.
 	}
 }
 
-// waitOpen waits for the time that a 429 has set, so that no turn of the limiter is used up meanwhile.
-func (p *pace) waitOpen(ctx context.Context) error {
+// open waits for the time that a 429 has set.
+func (p *pace) open(ctx context.Context) error {
 	p.mu.Lock()
 	rest := time.Until(p.until)
 	p.mu.Unlock()

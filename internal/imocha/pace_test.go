@@ -186,6 +186,7 @@ func TestThrottledWhileWaiting(t *testing.T) {
 		c := play(t, cfg, func(n int, at time.Time) *http.Response {
 			sent = append(sent, at.Sub(start))
 			if n == 0 {
+				time.Sleep(500 * time.Millisecond) // until all others wait for their turns
 				return response(429, "", "Retry-After", "60")
 			}
 			return response(200, golden)
@@ -216,10 +217,12 @@ func TestThrottledWhileWaiting(t *testing.T) {
 		if failed[Throttled] != 1 || failed[0]+failed[Throttled]+len(sent) != 7 {
 			t.Errorf("failed %v, sent %v", failed, sent)
 		}
+		last := 60 * time.Second
 		for _, at := range sent[1:] {
-			if at < 60*time.Second {
-				t.Errorf("sent after %s", at)
+			if at < last {
+				t.Errorf("sent after %s, want %s", at, last)
 			}
+			last = at + time.Second
 		}
 	})
 }
@@ -251,6 +254,20 @@ func TestBackOff(t *testing.T) {
 			t.Errorf("throttled %d times: at most %s, want nearly %s", i+1, got, limit)
 		}
 	}
+}
+
+// Any answer but a 429 is a success in this respect.
+func TestBackOffStartsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		statuses := []int{429, 429, 429, 500, 429}
+		c := play(t, config("http://imocha.test"), func(n int, _ time.Time) *http.Response { return response(statuses[n], "") })
+		for i, want := range []int{1, 2, 3, 0, 1} {
+			if err := ask(c); KindOf(err) == Throttled != (statuses[i] == 429) || c.pace.throttled != want {
+				t.Errorf("request %d: %v, %d in a row", i, err, c.pace.throttled)
+			}
+		}
+	})
 }
 
 // Requests that were under way together are throttled once, not once each.

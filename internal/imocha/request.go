@@ -25,7 +25,7 @@ const (
 func (c *Client) ask(ctx context.Context, state attempt.State, w attempt.Window, key string, each func(*Entry) error) (problem *Error, stop error) {
 	epoch, err := c.pace.wait(ctx)
 	if err != nil {
-		return &Error{Err: err}, nil
+		return &Error{Err: err}, nil // the context has ended, which Attempts sees
 	}
 	ctx, watch := newWatchdog(ctx, c.config.RequestTimeout)
 	defer watch.end()
@@ -77,8 +77,8 @@ func (c *Client) request(ctx context.Context, state attempt.State, w attempt.Win
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.config.UserAgent)
-	// It only reads, so it may be sent once more when a kept connection turns out to be closed; an empty value tells
-	// net/http so and is not sent.
+	// It only reads, so net/http may send it once more when a kept connection turns out to be closed, though that is a
+	// request that the limits do not count. An empty value says so to net/http and is not sent.
 	req.Header["Idempotency-Key"] = nil
 	return req.WithContext(ctx)
 }
@@ -119,8 +119,8 @@ func (c *Client) timedOut(what string) *Error {
 	return &Error{
 		Kind:   Unavailable,
 		what:   what + " for " + c.config.RequestTimeout.String(),
-		Err:    context.DeadlineExceeded,
-		advice: "raise IMOCHA_REQUEST_TIMEOUT if the API needs longer, or check the network and the status of iMocha",
+		Err:    errTimeout, // not context.DeadlineExceeded, which would look like the end of the caller's context
+		advice: "raise it if the API needs longer, or check the network and the status of iMocha",
 	}
 }
 
