@@ -29,6 +29,8 @@ type Config struct {
 	ListenFn func(network, address string) (net.Listener, error)
 
 	Logger *zap.Logger // nil: none
+
+	compactFrom int64 // for tests, see dataDir
 }
 
 // Broker is a running broker.
@@ -63,6 +65,9 @@ func Start(cfg Config) (*Broker, error) {
 		b.dir, err = openDataDir(cfg.DataDir, log)
 		if err != nil {
 			return nil, err
+		}
+		if cfg.compactFrom > 0 {
+			b.dir.compactFrom = cfg.compactFrom
 		}
 	}
 	if err := b.start(addr, cfg.ListenFn); err != nil {
