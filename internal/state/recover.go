@@ -9,15 +9,11 @@ import (
 	"attemptstream/internal/kafkatx"
 )
 
-// A Reader reads the committed records of a partition, as kafkatx.Client does.
-type Reader interface {
-	ReadCommitted(ctx context.Context, topic string, partition int, from int64, fn func(kafkatx.Record) error) (next int64, err error)
-}
-
 // Recover reads the memory of an account as of the last commit. Who calls it must own the account's transactional id
 // since before the call, so that nobody else can add to it. An account of which nothing was ever committed is empty.
 //
-// The error is a *RecordError for a record that cannot be used (the first one, if there are several), else the Reader's.
+// The error is a *RecordError for a record that cannot be used (the first one, if there are several), an *OpenError, or
+// the Reader's.
 func Recover(ctx context.Context, from Reader, at Partition, name attempt.Account) (*Account, error) {
 	r := recovery{
 		Account: Account{
@@ -28,7 +24,7 @@ func Recover(ctx context.Context, from Reader, at Partition, name attempt.Accoun
 		},
 		failed: map[string]*RecordError{},
 	}
-	end, err := from.ReadCommitted(ctx, at.Topic, at.Partition, 0, r.take)
+	end, err := readWhole(ctx, from, at, r.take)
 	if err == nil {
 		err = r.finish(end)
 	}
