@@ -6,9 +6,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/embedded"
@@ -21,6 +23,9 @@ func written(t *testing.T) (running, closed string) {
 	b := start(t, closed)
 	createTopic(t, b.Addr(), "events", 2, nil)
 	p := producer(t, b.Addr(), "worker")
+	if err := transact(testContext(t), p, kgo.TryAbort, everywhere("events", "aborted", 2)...); err != nil {
+		t.Fatal(err)
+	}
 	for _, v := range numbers(4) {
 		if err := transact(testContext(t), p, kgo.TryCommit, everywhere("events", v, 2)...); err != nil {
 			t.Fatal(err)
@@ -30,6 +35,17 @@ func written(t *testing.T) (running, closed string) {
 	running = snapshot(t, closed)
 	stop(t, b)
 	return running, closed
+}
+
+// offsets are the partitions for which a group has committed offsets.
+func offsets(t *testing.T, addr, group string) (partitions []int32) {
+	t.Helper()
+	all, err := kadm.NewClient(client(t, addr)).FetchOffsets(testContext(t), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.Each(func(o kadm.OffsetResponse) { partitions = append(partitions, o.Partition) })
+	return partitions
 }
 
 func edit(t *testing.T, name string, change func([]byte) []byte) {
@@ -112,6 +128,24 @@ func TestBrokerRefusesDamage(t *testing.T) {
 					if len(got) < 3 || strings.Join(got, " ") != strings.Join(want[:len(got)], " ") {
 						t.Errorf("partition %d: %q", p, got)
 					}
+				}
+				// What is written from here on is there after another death.
+				p := producer(t, b.Addr(), "another")
+				before := committed(t, b.Addr(), "events")
+				for _, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+					if err := transact(testContext(t), p, end, everywhere("events", "new", 2)...); err != nil {
+						t.Fatal(err)
+					}
+				}
+				group := groupRead(t, b.Addr(), "another", "events", 1)
+				again := start(t, snapshot(t, dir))
+				for p, got := range committed(t, again.Addr(), "events") {
+					if want := append(before[p], "new"); !slices.Equal(got, want) {
+						t.Errorf("partition %d: %q, want %q", p, got, want)
+					}
+				}
+				if len(offsets(t, again.Addr(), "another")) != len(group) {
+					t.Error("the group's offset is gone")
 				}
 				return
 			}

@@ -8,9 +8,13 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"attemptstream/internal/embedded"
 )
+
+// protocol1 makes producers write as this program does: an epoch lasts for many transactions.
+func protocol1() kgo.Opt { return kgo.MaxVersions(kversion.V3_0_0()) }
 
 // A broker that dies while it writes the markers of a transaction has ended it, in all partitions.
 func TestBrokerFinishesWhatItBegan(t *testing.T) {
@@ -19,7 +23,7 @@ func TestBrokerFinishesWhatItBegan(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, dir)
 	createTopic(t, b.Addr(), "events", partitions, nil)
-	p := producer(t, b.Addr(), "worker")
+	p := producer(t, b.Addr(), "worker", protocol1())
 	if err := transact(testContext(t), p, kgo.TryCommit, everywhere("events", "first", partitions)...); err != nil {
 		t.Fatal(err)
 	}
@@ -61,13 +65,52 @@ func TestBrokerFinishesWhatItBegan(t *testing.T) {
 	}
 }
 
+// The same, with the files that a real commit leaves.
+func TestBrokerNotesCommits(t *testing.T) {
+	t.Parallel()
+	const partitions = 3
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+		dir := t.TempDir()
+		b := start(t, dir)
+		createTopic(t, b.Addr(), "events", partitions, nil)
+		p := producer(t, b.Addr(), "worker", protocol1())
+		if err := p.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.ProduceSync(testContext(t), everywhere("events", "first", partitions)...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, dir)
+		if err := p.EndTransaction(testContext(t), end); err != nil {
+			t.Fatal(err)
+		}
+		// The markers of two partitions were not written yet.
+		dead := snapshot(t, dir)
+		for _, name := range []string{"events-0/0.dat", "events-0/0.idx", "events-2/0.dat", "events-2/0.idx"} {
+			name = filepath.Join("kafka", "partitions", filepath.FromSlash(name))
+			info, err := os.Stat(filepath.Join(before, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(filepath.Join(dead, name), info.Size()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var want []string
+		if end == kgo.TryCommit {
+			want = []string{"first"}
+		}
+		mustSee(t, start(t, dead).Addr(), "events", want...)
+	}
+}
+
 // The producer of a transaction that the start has aborted lives on, and must not take it for committed.
 func TestBrokerFencesProducersItAborted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b := start(t, dir)
 	createTopic(t, b.Addr(), "events", 1, nil)
-	p := producer(t, b.Addr(), "worker")
+	p := producer(t, b.Addr(), "worker", protocol1())
 	if err := transact(testContext(t), p, kgo.TryCommit, everywhere("events", "first", 1)...); err != nil {
 		t.Fatal(err)
 	}
