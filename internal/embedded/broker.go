@@ -57,12 +57,11 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := cfg.Logger.Named("broker")
-	b := &Broker{log: newBrokerLog(log)}
+	b := &Broker{log: newBrokerLog(cfg.Logger)}
 	if cfg.DataDir != "" {
 		// The lock comes before the port: of two workers that start with one directory, the second one is to hear of
 		// the directory, whichever port it has.
-		b.dir, err = openDataDir(cfg.DataDir, log)
+		b.dir, err = openDataDir(cfg.DataDir, cfg.Logger)
 		if err != nil {
 			return nil, err
 		}
