@@ -9,11 +9,10 @@ import (
 )
 
 const (
-	// tries is how often a window fails before it is split, or given up where it cannot be.
-	tries = 3
-	// partTries is how often it fails for some of the states alone before the others go on without them. States that
-	// have parted tell of an invitation out of order, so this must not happen by the bad luck of single requests.
-	partTries = 6
+	// tries is how often a window fails before it is split, given up where it cannot be, or, where only some of the
+	// states fail, told for the others alone. Who reports a failure has asked more than once, so this does not happen by
+	// the bad luck of single requests.
+	tries = 2
 	// firstBackOff and lastBackOff bound the time between two tries; it doubles, with full jitter.
 	firstBackOff = 250 * time.Millisecond
 	lastBackOff  = time.Minute
@@ -49,10 +48,7 @@ const (
 
 // Failed reports that s could not be read for some of the run's states. The run has ended.
 func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
-	again, limit := true, tries
-	if len(states) < len(r.States) {
-		limit = partTries
-	}
+	again := true
 	for _, state := range r.States {
 		if !slices.Contains(states, state) {
 			r.planner.trouble[state].clear() // it answered, so its row of failures has ended
@@ -61,7 +57,7 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	for _, state := range states {
 		t := r.planner.trouble[state]
 		t.fail(now)
-		again = again && t.failures < limit
+		again = again && t.failures < tries
 	}
 	if r.Kind == Gap && !s.Smallest() {
 		again = false // it failed before it became a gap

@@ -5,7 +5,8 @@ package schedule
 const Believed = 10
 
 // Trust is what is known of how long the API's answers can be. The API does not say whether it cuts long ones, so length
-// proves nothing until it has been seen that the two halves of a window show no more than the whole.
+// proves nothing until it has been seen that the two halves of a window show no more than the whole. Even then an answer of
+// just that length may be one that was cut there; what is shorter was not.
 type Trust struct {
 	// Proven is the greatest length that was proven to be complete.
 	Proven int `json:"proven,omitempty"`
@@ -14,20 +15,20 @@ type Trust struct {
 }
 
 // Complete tells whether an answer of n entries needs no proof.
-func (t *Trust) Complete(n int) bool { return n <= max(t.Proven, Believed) }
+func (t *Trust) Complete(n int) bool { return n < t.Proven || n <= Believed }
 
 // Prove notes that an answer of n entries was complete. One that is longer than the cap refutes the cap.
 func (t *Trust) Prove(n int) {
 	t.Proven = max(t.Proven, n)
-	if t.Cap != 0 && t.Proven >= t.Cap {
+	if t.Proven > t.Cap {
 		t.Cap = 0
 	}
 }
 
-// Cut notes that an answer of n entries was not complete.
+// Cut notes that an answer of n entries was not complete. Longer ones that were are from before a change of the API.
 func (t *Trust) Cut(n int) {
 	t.Cap = n
-	t.Proven = min(t.Proven, n-1)
+	t.Proven = min(t.Proven, n)
 }
 
 // aim is the length that answers should stay under.

@@ -35,33 +35,39 @@ var (
 	errTooLong = errors.New("a single second's answer is larger than 512 MiB")
 )
 
-// ask reads the answer for s. The error is errLong for one that has to be read in parts.
-func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Span) (*answer, error) {
-	a := &answer{state: state}
-	bytes, most := 0, 4*s.worker.Schedule.WindowAttempts
-	err := s.api.Attempts(ctx, state, span.Window(), func(e *imocha.Entry) error {
-		a.length++
-		if e.Malformed != nil {
-			bytes += len(e.Malformed.Raw)
-			a.malformed = append(a.malformed, *e.Malformed)
-		} else {
-			bytes += len(e.Attempt.Raw)
-			e.Attempt.Additional = slices.Clone(e.Attempt.Additional) // the client uses its memory again
-			a.attempts = append(a.attempts, e.Attempt)
-		}
-		switch {
-		case span.Smallest():
-			if bytes > indivisibleBytes {
-				return errTooLong
+// ask reads the answer for span. The error is errLong for one that has to be read in parts.
+func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Span) (a *answer, err error) {
+	most := 4 * s.worker.Schedule.WindowAttempts
+	err = s.request(ctx, state, span.Window(), func() func(*imocha.Entry) error {
+		bytes := 0
+		a = &answer{state: state}
+		return func(e *imocha.Entry) error {
+			bytes += a.add(e)
+			switch {
+			case span.Smallest():
+				if bytes > indivisibleBytes {
+					return errTooLong
+				}
+			case bytes > divisibleBytes, a.length > most:
+				return errLong
 			}
-		case bytes > divisibleBytes, a.length > most:
-			return errLong
+			return nil
 		}
-		return nil
 	})
 	a.at = s.worker.now()
-	s.stats.request(err)
 	return a, err
+}
+
+// add keeps an entry, and returns its length.
+func (a *answer) add(e *imocha.Entry) int {
+	a.length++
+	if e.Malformed != nil {
+		a.malformed = append(a.malformed, *e.Malformed)
+		return len(e.Malformed.Raw)
+	}
+	e.Attempt.Additional = slices.Clone(e.Attempt.Additional) // the client uses its memory again
+	a.attempts = append(a.attempts, e.Attempt)
+	return len(e.Attempt.Raw)
 }
 
 // An identity is what makes two entries the same.

@@ -16,7 +16,7 @@ func lives(seed uint64) imochasim.Lives {
 	l := imochasim.DefaultLives(seed)
 	l.PerDay, l.Speed = 2000, 12
 	l.BurstsPerDay, l.BurstSize = 10, 40
-	l.Quick, l.Late, l.Malformed = .05, 0, .01
+	l.Quick, l.Late, l.Malformed = .02, 0, .01
 	return l
 }
 

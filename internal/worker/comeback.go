@@ -75,16 +75,18 @@ func (s *session) shown(
 	if w.Start >= w.End {
 		return found, nil
 	}
-	err := s.api.Attempts(ctx, state, w, func(e *imocha.Entry) error {
-		if e.Malformed != nil {
+	err := s.request(ctx, state, w, func() func(*imocha.Entry) error {
+		clear(found)
+		return func(e *imocha.Entry) error {
+			if e.Malformed != nil {
+				return nil
+			}
+			if _, ok := candidates[identityOf(&e.Attempt)]; ok {
+				found[identityOf(&e.Attempt)] = struct{}{}
+			}
 			return nil
 		}
-		if _, ok := candidates[identityOf(&e.Attempt)]; ok {
-			found[identityOf(&e.Attempt)] = struct{}{}
-		}
-		return nil
 	})
-	s.stats.request(err)
 	if err != nil {
 		return nil, fmt.Errorf("ask for part of a window, %s: %w", w, err)
 	}

@@ -102,7 +102,7 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 // not take it.
 func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer, returned returns, order phases) bool {
 	all := true
-	for phase := before; phase <= after; phase++ {
+	for phase := before; phase <= edge; phase++ {
 		if order == nil && phase != during {
 			continue // everything is
 		}

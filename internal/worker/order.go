@@ -15,6 +15,7 @@ const (
 	before phase = iota // the first of its two seconds alone shows it
 	during              // both show it, or neither
 	after               // the second one alone shows it
+	edge                // the second one and the one that follows it show it
 )
 
 // phases are those of entries that share their id with another status in the same window.
@@ -29,7 +30,8 @@ func (p phases) of(state attempt.State, e identity) phase {
 }
 
 // lookForPhases finds out in which order the statuses of the given ids came, as far as windows can show it: each of the
-// two seconds of the smallest window is asked for on its own. What neither tells apart came in the same second.
+// two seconds of the smallest window is asked for on its own, and the one that follows. What they do not tell apart came
+// in the same second.
 func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answer, ids map[int64]struct{}, found phases) error {
 	candidates := map[identity]struct{}{}
 	for i := range a.attempts {
@@ -50,14 +52,22 @@ func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answ
 	if err != nil {
 		return err
 	}
+	third, err := s.shown(ctx, a.state, attempt.Window{Start: w.End, End: w.End.Add(attempt.Overlap)}, candidates)
+	if err != nil {
+		return err
+	}
 	for e := range candidates {
 		_, inFirst := first[e]
 		_, inSecond := second[e]
+		_, inThird := third[e]
 		at := during
-		if inFirst && !inSecond {
+		switch {
+		case inFirst && !inSecond:
 			at = before
-		} else if inSecond && !inFirst {
+		case inSecond && !inFirst && !inThird:
 			at = after
+		case inSecond && !inFirst:
+			at = edge
 		}
 		found[returned{a.state, e}] = at
 	}
