@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -196,14 +197,17 @@ func (c *Cluster) serverProperties(i int, configs map[string]string) map[string]
 		"group.initial.rebalance.delay.ms":                            "0",
 		"log.cleaner.backoff.ms":                                      "1000",
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-		"broker.session.timeout.ms":                                   "3000",
-		"broker.heartbeat.interval.ms":                                "500",
+
+		// Tests write records with times of long ago, which are to stay even when a test binary runs for minutes.
+		"log.retention.ms": "-1",
 
 		"log.cleaner.dedupe.buffer.size": "8388608", // 128 MiB of heap without
 	}
-	for k, v := range configs {
-		p[k] = v
+	if n > 1 {
+		// Others can take over soon. A single broker that is slow must not be declared dead.
+		p["broker.session.timeout.ms"], p["broker.heartbeat.interval.ms"] = "3000", "500"
 	}
+	maps.Copy(p, configs)
 	return p
 }
 
