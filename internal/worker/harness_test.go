@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds every wait for a worker.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 const account = attempt.DefaultAccount
 
@@ -163,7 +163,7 @@ func (w *world) read(change ...func(*worker.Config)) *process {
 		w.t.Fatalf("the worker failed: %v; the API: %+v", err, w.sim.Stats())
 	}
 	if ctx.Err() != nil {
-		w.t.Fatalf("the worker has not caught up within %s: %+v", patience, p.Progress())
+		w.t.Fatalf("the worker has not caught up within %s: %+v; the API: %+v", patience, p.Progress(), w.sim.Stats())
 	}
 	return p
 }

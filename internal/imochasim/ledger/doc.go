@@ -12,10 +12,10 @@
 // expired, completed. What is one second depends on the API's windows ([Resolution]). Pending is no status, and consecutive equal statuses are one. Each status in that row is an event,
 // and may be told once. It must be told, except for:
 //
-//   - A quick come-back: the invitation came back to a status whose last change lies no more than two whole seconds
-//     back (three changes within two seconds). The API shows no order within a window, and no window that is sure to
-//     show a second is shorter than two, so nobody can tell such a come-back from an order that was read wrong. What
-//     follows from having missed it is excused too.
+//   - What happens quickly: the invitation is back in a status whose last change lies no more than two whole seconds back
+//     (three changes within two seconds). The API shows no order within a window, and no window that is sure to show a
+//     second is shorter than two, so nobody can tell such a come-back from an order that was read wrong. Of all that
+//     happened from the first of the two changes to the second, each status must have been told once, in any order.
 //   - A come-back that depends on a late arrival: the change itself, the status before it or the earlier time of the
 //     status became visible only after it happened. If that was after the second had been read, the come-back cannot be
 //     seen. The status itself must still be told once.

@@ -145,7 +145,7 @@ type change struct {
 
 // expectRow turns one invitation's changes, in the order of k, into its events.
 func expectRow(row []change, k key) []Expectation {
-	firm := firmRuns(row, k)
+	firm, sure := firmRuns(row, k)
 	var out []Expectation
 	seen := map[attempt.Status]bool{}
 	atLeast, once := map[attempt.Status]int{}, map[attempt.Status]bool{}
@@ -157,8 +157,8 @@ func expectRow(row []change, k key) []Expectation {
 		last := &out[len(out)-1]
 		last.Times = append(last.Times, c.At)
 		last.Late = last.Late || c.mayBeLate
-		if firm[i] {
-			last.firm = true
+		last.firm = last.firm || firm[i]
+		if sure[i] {
 			atLeast[c.Status]++
 		}
 		if c.certainty > perhaps {
@@ -180,33 +180,39 @@ func expectRow(row []change, k key) []Expectation {
 }
 
 // firmRuns marks the changes with which, at the least, a new status begins, whatever of the rest was not seen in time:
-// leaving changes out of a row never makes more statuses of it.
-func firmRuns(row []change, k key) []bool {
-	kept := make([]int, 0, len(row))
-	lastOf := map[attempt.Status]int64{}
+// leaving changes out of a row never makes more statuses of it. Where an invitation is back in a status within the quick
+// time, no window shows the order of what happened from the first to the second, so nothing of that is firm.
+//
+// sure are those that must have been told, in any order: the firm ones, and the first ones of their status.
+func firmRuns(row []change, k key) (firm, sure []bool) {
+	loose := make([]bool, len(row))
+	lastOf := map[attempt.Status]int{}
 	previous := attempt.Status("")
-	back := false // whether the run that is being looked at is a quick come-back
 	for i, c := range row {
 		if c.certainty != inTime {
 			continue
 		}
-		second := k(c.At) / 2
-		if c.Status != previous {
-			last, had := lastOf[c.Status]
-			back = had && second-last <= quick
+		if last, had := lastOf[c.Status]; had && c.Status != previous && k(c.At)/2-k(row[last].At)/2 <= quick {
+			for j := last; j <= i; j++ {
+				loose[j] = true
+			}
 		}
-		lastOf[c.Status], previous = second, c.Status
-		if !back {
-			kept = append(kept, i)
-		}
+		lastOf[c.Status], previous = i, c.Status
 	}
-	firm := make([]bool, len(row))
-	previous = ""
-	for _, i := range kept {
-		if row[i].Status != previous {
-			firm[i] = true
+	firm = make([]bool, len(row))
+	sure = make([]bool, len(row))
+	told := map[attempt.Status]bool{}
+	mayBe := map[attempt.Status]bool{} // the status before, or those of which one was
+	for i, c := range row {
+		if c.certainty != inTime {
+			continue
 		}
-		previous = row[i].Status
+		if !loose[i] {
+			firm[i] = !mayBe[c.Status]
+			clear(mayBe)
+		}
+		sure[i] = firm[i] || !told[c.Status]
+		told[c.Status], mayBe[c.Status] = true, true
 	}
-	return firm
+	return firm, sure
 }
