@@ -60,8 +60,8 @@ func TestFailingRequests(t *testing.T) {
 			t.Run(b.String(), func(t *testing.T) {
 				t.Parallel()
 				faults := imochasim.PassingFaults(.1)
-				faults.RetryAfter, faults.HangFor = time.Second, 5*time.Second
-				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Duplicates: .01, Faults: faults, Seed: uint64(i)}, day, day.Add(6*time.Hour))
+				faults.HangFor = 5 * time.Second
+				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Duplicates: .01, Faults: faults, Seed: uint64(i)}, day, day.Add(time.Hour))
 				w.populate(lives(uint64(20 + i)))
 				w.read()
 				w.verify(w.scope())
