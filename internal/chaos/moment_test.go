@@ -1,0 +1,117 @@
+//go:build unix
+
+package chaos_test
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// ends are how far the topics reach, with what is not committed: sums over their partitions.
+type ends struct{ events, letters, state int64 }
+
+// ends also tells whether no transaction is open. While Kafka is away, or the topics are not there yet, it is zero and false.
+func (w *world) ends() (e ends, settled bool) {
+	names := []string{w.topic, w.topic + ".dlq", w.topic + ".state"}
+	all, err := w.kafka.ListEndOffsets(w.t.Context(), names...)
+	if err != nil || all.Error() != nil {
+		return ends{}, false
+	}
+	stable, err := w.kafka.ListCommittedOffsets(w.t.Context(), names...)
+	if err != nil || stable.Error() != nil {
+		return ends{}, false
+	}
+	settled = true
+	all.Each(func(o kadm.ListedOffset) {
+		switch o.Topic {
+		case w.topic:
+			e.events += o.Offset
+		case w.topic + ".dlq":
+			e.letters += o.Offset
+		default:
+			e.state += o.Offset
+		}
+		s, ok := stable.Lookup(o.Topic, o.Partition)
+		settled = settled && ok && s.Offset >= o.Offset
+	})
+	return e, settled
+}
+
+// written is how many records the topics have, committed or not. It is asked for often: one request is faster than two.
+func (w *world) written() (n int64) {
+	all, err := w.kafka.ListEndOffsets(w.t.Context(), w.topic, w.topic+".dlq", w.topic+".state")
+	if err == nil {
+		all.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	}
+	return n
+}
+
+// A moment is one at which harm is to be done to a process that works.
+type moment struct {
+	kind  string
+	delay time.Duration
+	after int // answers
+}
+
+// pick draws a moment.
+func pick(random *rand.Rand) moment {
+	m := moment{delay: time.Duration(random.Int64N(int64(20 * time.Millisecond)))}
+	switch random.IntN(3) {
+	case 0:
+		m.kind, m.delay = "time", time.Duration(random.Int64N(int64(1200*time.Millisecond)))
+	case 1:
+		m.kind, m.after = "answers", 1+random.IntN(60)
+		if random.IntN(2) == 0 {
+			m.delay = 0
+		}
+	case 2:
+		m.kind = "writing"
+		if random.IntN(2) == 0 {
+			m.delay = 0
+		}
+	}
+	return m
+}
+
+// await waits for the moment, which is never before the process's first request. It is false if the process ended before.
+func (w *world) await(p *process, m moment) bool {
+	w.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for w.api.requests() == p.requests {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return false
+		}
+	}
+	switch m.kind {
+	case "answers":
+		select {
+		case <-w.api.answers(m.after):
+		case <-p.done:
+			return false
+		}
+	case "writing":
+		for before := w.written(); ; {
+			if now := w.written(); now > before {
+				break
+			}
+			select {
+			case <-tick.C:
+			case <-p.done:
+				return false
+			}
+		}
+	}
+	timer := time.NewTimer(m.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.done:
+		return false
+	}
+}
