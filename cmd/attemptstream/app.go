@@ -25,6 +25,17 @@ type app struct {
 	env config.Environment
 	out io.Writer // results
 	err io.Writer // logs, progress and errors
+
+	// variable is a variable of the environment that is no setting, or whether one is set at all; nil: none is.
+	variable func(name string) string
+}
+
+// getenv is the value of an environment variable, empty if it is not set.
+func (a *app) getenv(name string) string {
+	if a.variable == nil {
+		return ""
+	}
+	return a.variable(name)
 }
 
 // A usageError is a command line that cannot be carried out.
@@ -74,7 +85,7 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.runCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.demoCommand(), a.simulateCommand(), a.configCommand(), a.versionCommand())
 	root.SetFlagErrorFunc(usage)
 	for _, c := range root.Commands() {
 		args := c.Args

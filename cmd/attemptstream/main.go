@@ -23,5 +23,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitUsage)
 	}
-	os.Exit(execute(ctx, &app{env: env, out: os.Stdout, err: os.Stderr}, os.Args[1:]))
+	os.Exit(execute(ctx, &app{env: env, out: os.Stdout, err: os.Stderr, variable: os.Getenv}, os.Args[1:]))
 }

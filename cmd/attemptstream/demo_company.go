@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imochasim"
+	"attemptstream/internal/imochasim/ledger"
+)
+
+const (
+	// companySpeed makes a day of the company last two minutes.
+	companySpeed = 24 * 60 / 2
+	// companyAge is how long it exists when the demo starts: long enough for things to have become usual.
+	companyAge = 20 * time.Minute
+)
+
+// companyLives are few, so that a person can read along, and have more than their share of what is difficult.
+func companyLives(seed uint64) imochasim.Lives {
+	l := imochasim.DefaultLives(seed)
+	l.PerDay, l.Speed = 110, companySpeed
+	l.Resent, l.ComeBacks = .5, .6
+	l.Late, l.LateBy = .06, 2*time.Hour
+	l.BurstsPerDay, l.BurstSize = .5, 8
+	l.Quick, l.Malformed = .01, .02
+	return l
+}
+
+// companyFaults lets one request in ten fail, in every way that passes but those that only cost time.
+func companyFaults() imochasim.Faults {
+	f := imochasim.PassingFaults(.1)
+	delete(f.Rates, imochasim.Hang)
+	f.RetryAfter = time.Second
+	return f
+}
+
+// A company is the simulated iMocha of a demo, and the people who live in it.
+type company struct {
+	sim   *imochasim.Simulator
+	url   string
+	clock haltingClock
+	stop  context.CancelFunc // of its life
+	over  chan struct{}      // closed when nothing happens any more
+}
+
+// found starts the API and the company's life as parts of work.
+func found(ctx context.Context, work *errgroup.Group, seed uint64) (*company, error) {
+	c := &company{over: make(chan struct{})}
+	sim, err := imochasim.New(imochasim.Config{Seed: seed, Now: c.clock.now, Faults: companyFaults(), Duplicates: .01,
+		Latency: imochasim.Latency{Fixed: 5 * time.Millisecond, Random: 20 * time.Millisecond}})
+	if err != nil {
+		return nil, err
+	}
+	ln, err := listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c.sim, c.url = sim, "http://"+ln.Addr().String()
+	life, stop := context.WithCancel(ctx)
+	c.stop = stop
+	ready := make(chan struct{})
+	work.Go(func() error { return serve(ctx, ln, sim, 0) })
+	work.Go(func() error {
+		defer close(c.over)
+		return sim.Run(life, string(attempt.DefaultAccount), companyLives(seed), time.Now().Add(-companyAge), sync.OnceFunc(func() { close(ready) }))
+	})
+	select {
+	case <-ready:
+		return c, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// freeze lets time stand still for the company, and its API work flawlessly. It returns the time of that.
+func (c *company) freeze() time.Time {
+	c.stop()
+	<-c.over
+	_ = c.sim.SetFaults(imochasim.Faults{}) // no faults cannot be wrong ones
+	return c.clock.halt()
+}
+
+// A haltingClock is the time until it is halted.
+type haltingClock struct{ halted atomic.Pointer[time.Time] }
+
+func (c *haltingClock) now() time.Time {
+	if t := c.halted.Load(); t != nil {
+		return *t
+	}
+	return time.Now()
+}
+
+func (c *haltingClock) halt() time.Time {
+	t := time.Now()
+	c.halted.CompareAndSwap(nil, &t)
+	return c.now()
+}
+
+// required is how many statuses must have been told by now, if everything was read.
+func (c *company) required(from time.Time) int {
+	return c.sim.Expected(string(attempt.DefaultAccount), ledger.Scope{From: from}).Required()
+}
+
+// A verdict is what came of comparing Kafka with the ledger.
+type verdict struct {
+	required int // events that had to be told
+	letters  int // dead letters that had to be there
+	problems []string
+}
+
+// verdict compares what was read back from Kafka with what happened since a time.
+func (c *company) verdict(from time.Time, f *feed) verdict {
+	expected := c.sim.Expected(string(attempt.DefaultAccount), ledger.Scope{From: from})
+	v := verdict{required: expected.Required()}
+	for _, l := range expected.Letters {
+		if l.Required {
+			v.letters++
+		}
+	}
+	for _, p := range ledger.Check(expected, f.observed) {
+		v.problems = append(v.problems, p.String())
+	}
+	for _, p := range ledger.CheckLetters(expected, f.observedLetters) {
+		v.problems = append(v.problems, "dead letter "+p)
+	}
+	return v
+}
