@@ -1,0 +1,26 @@
+// Package bench is benchmarks only: the whole program against the speed, the memory and the idleness that it promises.
+//
+// # Idea
+//
+// What is measured is the command as users run it, a process of its own: from its start to its end for a backfill, over
+// its life for memory, over half a minute for an idle worker. The API is another process that has its answers rendered
+// before it is asked, so that it takes as little as possible of the processors that all share; the embedded broker is a
+// third one, the real Kafka (package kafkatest) is one anyway.
+//
+// A backfill is measured against franz-go's transactional producer, which is handed the finished events: the very records
+// that the command wrote, read back before. Both take turns in the order A B B A on the same broker, each with a topic of
+// its own, so that neither has a warmer broker or a quieter machine. Medians are compared, never single runs; the spread
+// of either among its own turns says how far the comparison can be trusted.
+//
+// # Invariants
+//
+//   - A run counts only if every event is in the topic afterwards.
+//   - What prepares a run is not in its time, but the command's start and its creation of topics are.
+//   - No process outlives the benchmark.
+//
+// # Failure
+//
+// Where there is no real Kafka its benchmarks are skipped. ATTEMPTSTREAM_BENCH_ATTEMPTS=n changes the length of a backfill.
+//
+//	go test ./internal/bench -bench . -benchtime 5x -run '^$' -timeout 30m
+package bench
