@@ -25,12 +25,13 @@ import (
 const patience = time.Minute
 
 // Records are the committed records of a topic, by partition and offset, as of the last stable offsets once no
-// transaction is open. Of a topic that does not exist there are none.
-func Records(ctx context.Context, brokers []string, topic string) ([]*kgo.Record, error) {
+// transaction is open. Of a topic that does not exist there are none. The options are for networks that are not the
+// machine's own (kgo.Dialer).
+func Records(ctx context.Context, brokers []string, topic string, opts ...kgo.Opt) ([]*kgo.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords())
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords()}, opts...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +114,13 @@ func settled(ctx context.Context, admin *kadm.Client, topic string) (kadm.Listed
 }
 
 // Events are the events of one account in a topic, each held to the contract.
-func Events(t testing.TB, brokers []string, topic string, account attempt.Account) []ledger.Observed {
+func Events(t testing.TB, brokers []string, topic string, account attempt.Account, opts ...kgo.Opt) []ledger.Observed {
 	t.Helper()
-	records, err := Records(t.Context(), brokers, topic)
+	records, err := Records(t.Context(), brokers, topic, opts...)
 	if err != nil {
 		t.Fatalf("read the events: %v", err)
 	}
-	partitions := partitionsOf(t, brokers, topic)
+	partitions := partitionsOf(t, brokers, topic, opts)
 	place := kgo.StickyKeyPartitioner(nil).ForTopic(topic) // murmur2, as Java's
 	var out []ledger.Observed
 	for _, r := range records {
@@ -184,9 +185,9 @@ func headers(t testing.TB, where string, r *kgo.Record, e *eventtest.Event) {
 }
 
 // Letters are the dead letters of one account in a topic.
-func Letters(t testing.TB, brokers []string, topic string, account attempt.Account) []ledger.ObservedLetter {
+func Letters(t testing.TB, brokers []string, topic string, account attempt.Account, opts ...kgo.Opt) []ledger.ObservedLetter {
 	t.Helper()
-	records, err := Records(t.Context(), brokers, topic)
+	records, err := Records(t.Context(), brokers, topic, opts...)
 	if err != nil {
 		t.Fatalf("read the dead letters: %v", err)
 	}
@@ -216,9 +217,9 @@ func Letters(t testing.TB, brokers []string, topic string, account attempt.Accou
 	return out
 }
 
-func partitionsOf(t testing.TB, brokers []string, topic string) int {
+func partitionsOf(t testing.TB, brokers []string, topic string, opts []kgo.Opt) int {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers...)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
