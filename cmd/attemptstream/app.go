@@ -99,9 +99,13 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 	return root
 }
 
-// usage is a usageError that says where the right form is.
+// usage is a usageError that says where the right form is. A list of all flags would bury what is wrong.
 func usage(c *cobra.Command, err error) error {
-	return usageError{fmt.Errorf("%w\n\n%s\nSee: %s --help", err, c.UsageString(), c.CommandPath())}
+	form := "Usage: " + c.UseLine() + "\n"
+	if c.HasSubCommands() {
+		form = c.UsageString()
+	}
+	return usageError{fmt.Errorf("%w\n\n%s\nSee: %s --help", err, form, c.CommandPath())}
 }
 
 // settings loads what a command needs, and a logger. Warnings are logged.

@@ -134,7 +134,7 @@ func (a *app) demoSettings() (*config.Settings, *zap.Logger, error) {
 	}
 	set.IMocha = config.IMocha{
 		Accounts:       []config.Account{{Name: attempt.DefaultAccount, Key: config.StaticSecret("demo")}},
-		RequestTimeout: 2 * time.Second, RateLimit: 30, Concurrency: 6,
+		RequestTimeout: 2 * time.Second, RateLimit: 200, Concurrency: 6,
 	}
 	set.Kafka = config.Kafka{
 		Topic: set.Kafka.Topic, Partitions: set.Kafka.Partitions, ReplicationFactor: 1, Compression: set.Kafka.Compression,

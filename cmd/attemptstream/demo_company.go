@@ -25,17 +25,20 @@ func companyLives(seed uint64) imochasim.Lives {
 	l := imochasim.DefaultLives(seed)
 	l.PerDay, l.Speed = 110, companySpeed
 	l.Resent, l.ComeBacks = .5, .6
-	l.Late, l.LateBy = .06, 2*time.Hour
+	l.Late, l.LateBy = .12, 2*time.Hour
 	l.BurstsPerDay, l.BurstSize = .5, 8
 	l.Quick, l.Malformed = .01, .02
 	return l
 }
 
-// companyFaults lets one request in ten fail, in every way that passes but those that only cost time.
+// companyFaults lets one request in ten fail, in every way that passes. Those that only cost time are rare or left out.
 func companyFaults() imochasim.Faults {
 	f := imochasim.PassingFaults(.1)
 	delete(f.Rates, imochasim.Hang)
-	f.RetryAfter = time.Second
+	delete(f.Rates, imochasim.TooManyBare)
+	delete(f.Rates, imochasim.TooManyDate)
+	f.Rates[imochasim.TooMany], f.RetryAfter = .002, time.Second
+	f.Rates[imochasim.Internal] = .03
 	return f
 }
 

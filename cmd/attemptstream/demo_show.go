@@ -37,19 +37,23 @@ func (s *show) aside(format string, args ...any) {
 
 func (s *show) header(api, broker, topic string) {
 	c := s.lister.Colours
-	s.say(`%s
-A simulated company invites people to tests, a day of its life in two minutes. Its iMocha API, of which one
-request in ten fails, is read by the worker, which tells Kafka once each status that an invitation takes.
-Each line is one such event, read back from Kafka after it was committed. Some have a mark:
-  %s   iMocha showed it only after its time had been read; it was found by reading that time again
-  %s  the invitation came back to a status that it had before it had another one
-Kafka is on %s. To look for yourself:  %s
-iMocha is on %s. Ctrl-C ends the demo and compares Kafka with what really happened.
+	s.say(`%s: a simulated company invites people to tests; a day of its life takes two minutes.
+The worker reads its iMocha API, where one request in ten fails, and tells Kafka each status of an invitation once.
+Each line below is one such event, read back from Kafka after it was committed. Marks:
+  %s   iMocha showed it only when that time had been read already; it was found by reading the time again
+  %s  the invitation came back to a status that it had before, with another one in between
+
+Kafka   %s   look for yourself: %s
+iMocha  %s   what really happened: %s/ledger
+Ctrl-C ends the demo and compares the two.
 
 %s`,
-		c.Strong("attemptstream demo"), c.Strong("late"), c.Strong("again"), broker,
-		c.Strong("kcat -b "+broker+" -t "+topic+" -C"), api, s.lister.Head())
+		c.Strong("attemptstream demo"), c.Strong("late"), c.Strong("again"),
+		pad(broker, len(api)), c.Strong("kcat -C -b "+broker+" -t "+topic), api, api, s.lister.Head())
 }
+
+// pad fills text up with spaces.
+func pad(text string, width int) string { return fmt.Sprintf("%-*s", width, text) }
 
 func (s *show) event(e toldEvent) error {
 	s.events++

@@ -28,6 +28,7 @@ Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and e
 }
 
 func (a *app) run(ctx context.Context, once bool) error {
+	a, screen := a.onScreen()
 	set, log, err := a.settings(config.NeedAll)
 	if err != nil {
 		return err
@@ -43,6 +44,7 @@ func (a *app) run(ctx context.Context, once bool) error {
 	defer s.close()
 	log.Info("attemptstream starts", zap.String("version", version), zap.Int("accounts", len(set.IMocha.Accounts)),
 		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers))
+	defer watch(ctx, s, set.Stream, screen, log)()
 	return a.work(ctx, s, log)
 }
 

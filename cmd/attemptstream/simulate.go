@@ -65,7 +65,7 @@ Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 
 	shareFlag(f, &s.faults, "faults", "0", "share of requests that fail, in all the ways after which they may be asked again")
 	numberFlag(f, &s.api.RateLimit, "rate-limit", "0", "requests a second that an account may make before it gets a 429; 0: no limit")
 	f.IntVar(&s.api.Quota, "quota", 0, "requests a day that an account may make before it gets a 429; 0: no limit")
-	flagFunc(f, &s.api.Keys, "keys", "name=key,…", "", "accounts and their API keys; without it any key is one of the account default", parseKeys)
+	flagFunc(f, &s.api.Keys, "keys", "name=key,...", "", "accounts and their API keys; without it any key is one of the account default", parseKeys)
 	return c
 }
 
@@ -162,15 +162,14 @@ func (a *app) introduce(s *simulation, names []string, sim *imochasim.Simulator,
 	}
 	fmt.Fprintf(a.out, `%s
 
-A simulated iMocha API: %s a day, %s so far, since %s (seed %d).
-Set this for a worker, for one:
+The simulated iMocha API answers there. What happened since %s: %s (seed %d).
+For a worker that is to read it:
 
-  IMOCHA_BASE_URL=%s
-  IMOCHA_API_KEY=%s
+  export IMOCHA_BASE_URL=%s
+  export IMOCHA_API_KEY=%s
 
-What really happened: %s/ledger   What was answered: %s/stats   Ctrl-C ends it.
-`,
-		url,
-		console.Counted(int64(s.lives.PerDay*max(s.lives.Speed, 1)), "invitation", "invitations"), console.Counted(entries, "change of status", "changes of status"),
-		s.since.Format(time.RFC3339), s.lives.Seed, url, key, url, url)
+What really happened:  %s/ledger
+What was answered:     %s/stats
+Ctrl-C ends it.
+`, url, s.since.Format(time.RFC3339), console.Counted(entries, "change of status", "changes of status"), s.lives.Seed, url, key, url, url)
 }
