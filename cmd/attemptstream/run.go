@@ -38,7 +38,12 @@ func (a *app) run(ctx context.Context, once bool) error {
 		stop = attempt.InstantOf(time.Now().Add(-set.Stream.SettleDelay))
 	}
 	s, err := assemble(ctx, set, stop, log)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		// Nothing was begun, so being asked to stop is no failure.
+		log.Info("stopped before Kafka answered", zap.Error(err))
+		return nil
+	case err != nil:
 		return err
 	}
 	defer s.close()
