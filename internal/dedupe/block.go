@@ -7,9 +7,10 @@ type code uint32
 
 const (
 	codeBits = 31 - BlockBits
-	// maxStatuses is how many statuses an entry can tell apart. One more code than that stands for none of them.
-	maxStatuses      = 1<<codeBits - 1
-	noCode      code = maxStatuses
+	// entryCodes is how many statuses entries can tell apart: half a million. Those that come later are dense from their
+	// first id on, some 600 bytes for each of them in each block: an API that invents statuses costs memory, and stops nothing.
+	entryCodes code = 1 << codeBits
+	noCode          = ^code(0) // no status
 )
 
 // An entry is one told (offset, status) of a sparse set, in an order that keeps the statuses of one id together:
@@ -25,7 +26,7 @@ func makeEntry(offset uint32, c code, superseded bool) entry {
 }
 
 func (e entry) offset() uint32   { return uint32(e) >> (codeBits + 1) }
-func (e entry) code() code       { return code(e>>1) & maxStatuses }
+func (e entry) code() code       { return code(e>>1) & (entryCodes - 1) }
 func (e entry) superseded() bool { return e&1 != 0 }
 
 func (e entry) look(offset uint32, c code, s *Standing) {
@@ -38,7 +39,7 @@ func (e entry) look(offset uint32, c code, s *Standing) {
 	}
 }
 
-// A dense is the set of one status that has become too large for entries.
+// A dense is the set of one status that has become too large for entries, or whose code is.
 type dense struct {
 	code       code
 	told       *bitmap
@@ -117,6 +118,11 @@ func (b *block) insert(offset uint32, c code, superseded bool) {
 		}
 		return
 	}
+	if c >= entryCodes {
+		b.condense(c)
+		b.insert(offset, c, superseded)
+		return
+	}
 	if len(b.entries) == cap(b.entries) {
 		// The moment at which room is needed is rare enough to count, and the right one to ask for another form.
 		if b.countEntries(c) >= sparseLimit {
@@ -150,9 +156,13 @@ func (b *block) countEntries(c code) int {
 	return n
 }
 
-// condense moves a status from entries into bitmaps.
+// condense moves a status from entries, if it has any, into bitmaps.
 func (b *block) condense(c code) {
 	d := dense{code: c, told: new(bitmap)}
+	if c >= entryCodes {
+		b.dense = append(b.dense, d)
+		return
+	}
 	rest := make([]entry, 0, len(b.entries)-b.countEntries(c)+4)
 	for _, e := range b.entries {
 		if e.code() != c {

@@ -61,7 +61,7 @@ func (x *Index) decode(number int64, record []byte) (place, error) {
 	if body < 1 {
 		return place{}, corrupt("%d bytes are too few", len(record))
 	}
-	if got, want := checksum(number, record[:body]), binary.LittleEndian.Uint32(record[body:]); got != want {
+	if got, want := x.scratch.checksum(number, record[:body]), binary.LittleEndian.Uint32(record[body:]); got != want {
 		return place{}, corrupt("its CRC-32C is %08x, it should be %08x", got, want)
 	}
 	d := decoder{index: x, rest: record[1:body]}
@@ -147,11 +147,8 @@ func (d *decoder) sets(status []byte) error {
 		d.known[i] |= told
 		d.current[i] |= told &^ superseded
 	}
-	c, err := d.index.codeOfRecord(status)
-	if err != nil {
-		return err
-	}
-	if told > sparseLimit {
+	c := d.index.codeOfRecord(status)
+	if told > sparseLimit || c >= entryCodes {
 		set := dense{code: c, told: new(s.told)}
 		if superseded > 0 {
 			set.superseded = new(s.superseded)
@@ -168,14 +165,11 @@ func (d *decoder) sets(status []byte) error {
 }
 
 // codeOfRecord is codeOf without a copy of a status that is known.
-func (x *Index) codeOfRecord(status []byte) (code, error) {
+func (x *Index) codeOfRecord(status []byte) code {
 	if c, known := x.codes[attempt.Status(status)]; known {
-		return c, nil
+		return c
 	}
-	if len(x.statuses) == maxStatuses {
-		return 0, corrupt("it has yet another status, after %d", maxStatuses)
-	}
-	return x.codeOf(attempt.Status(status)), nil
+	return x.codeOf(attempt.Status(status))
 }
 
 // number reads a number in the one encoding that is the shortest; what it counts is for the error.

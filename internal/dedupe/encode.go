@@ -39,14 +39,15 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(number int64, record []byte) uint32 {
-	var n [8]byte
+func (s *scratch) checksum(number int64, record []byte) uint32 {
+	n := &s.number // a variable would be allocated for every record
 	binary.LittleEndian.PutUint64(n[:], uint64(number))
 	return crc32.Update(crc32.Checksum(n[:], castagnoli), castagnoli, record)
 }
 
 // scratch is memory that encoding and decoding use again.
 type scratch struct {
+	number           [8]byte
 	record           []byte
 	sets             []codedSet
 	entries          []entry
@@ -81,7 +82,7 @@ func (x *Index) encode(number int64) []byte {
 		r = s.appendSet(r, told)
 		r = s.appendSet(r, superseded)
 	}
-	s.record = binary.LittleEndian.AppendUint32(r, checksum(number, r))
+	s.record = binary.LittleEndian.AppendUint32(r, s.checksum(number, r))
 	return s.record
 }
 

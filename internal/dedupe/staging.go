@@ -36,6 +36,13 @@ func (x *Index) change(number int64, p place, edit func(*block)) {
 		var room [1]entry // on the stack: of a lone entry only its value is kept
 		b := block{entries: room[:0]}
 		edit(&b)
+		if len(b.dense) > 0 { // no entry can hold its code
+			kept := block{dense: b.dense} // not b, which stays on the stack
+			x.put(number, place{block: &kept, exist: true})
+			x.now.bytes += int64(kept.bytes())
+			x.stagedSize += kept.recordEstimate()
+			return
+		}
 		x.stagedSize += loneEstimate
 		x.lone[number] = b.entries[0]
 	}
@@ -44,7 +51,8 @@ func (x *Index) change(number int64, p place, edit func(*block)) {
 // DirtyBlocks is the number of blocks that changed since the last Commit or Rollback: the records that Dirty yields.
 func (x *Index) DirtyBlocks() int { return len(x.staged) }
 
-// DirtyBytes estimates the length of what Dirty yields, rather too high than too low, at no cost.
+// DirtyBytes estimates the length of what Dirty yields, at no cost: rather too high than too low, as long as blocks have a
+// few statuses each.
 func (x *Index) DirtyBytes() int { return x.stagedSize }
 
 // Dirty yields the records of the blocks that changed since the last Commit or Rollback, by ascending number, and stops
