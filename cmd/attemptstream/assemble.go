@@ -119,7 +119,10 @@ func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger)
 	to := kafkatx.Config{Brokers: set.Brokers, TLS: tls, SASL: mechanism, ClientID: "attemptstream"}
 	everything := kafkatx.NewClient(to)
 	defer everything.Close()
-	s.layout, err = topics.Ensure(ctx, everything.Kafka(), topics.Config{
+	log.Info("connecting to Kafka", zap.Strings("brokers", set.Brokers))
+	patient, cancel := context.WithTimeoutCause(ctx, connectTime, fmt.Errorf("no answer within %s", connectTime))
+	defer cancel()
+	s.layout, err = topics.Ensure(patient, everything.Kafka(), topics.Config{
 		Topic: set.Topic, Partitions: set.Partitions, ReplicationFactor: set.ReplicationFactor,
 	})
 	if err != nil {
@@ -133,6 +136,10 @@ func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger)
 	s.closers = append(s.closers, s.kafka.Close)
 	return nil
 }
+
+// connectTime is how long Kafka may be away when the worker starts. Later it may be away for as long as it likes: who
+// starts a worker should hear soon that a setting is wrong.
+const connectTime = 30 * time.Second
 
 // stopTime bounds how long the end of the work may take after a signal.
 const stopTime = 9 * time.Second
