@@ -63,6 +63,9 @@ func TestStatusesWithoutEnd(t *testing.T) {
 		t.Fatalf("rolled back: %d told in %d bytes, want none in %d", x.Told(), x.Bytes(), before)
 	}
 	tell()
+	if took := x.Bytes() - before; took < (all-few)*(512+512/4) { // a bitmap each, and one more for those that came late
+		t.Errorf("%d statuses take %d bytes", all-few, took)
+	}
 	write(t, x, log)
 	x.Commit()
 	y, fresh := acquainted(all/2), recovered(t, log)
