@@ -39,6 +39,26 @@ func (w *world) ends() (e ends, settled bool) {
 	return e, settled
 }
 
+// settle waits until no transaction is open. It waits less than the minute after which Kafka ends one whose owner is
+// gone, and longer than it takes to write the marks of one that was ended.
+func (w *world) settle() {
+	w.t.Helper()
+	timer := time.NewTimer(20 * time.Second)
+	defer timer.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, settled := w.ends(); settled {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-timer.C:
+			w.t.Fatal("a transaction was left open")
+		}
+	}
+}
+
 // written is how many records the topics have, committed or not. It is asked for often: one request is faster than two.
 func (w *world) written() (n int64) {
 	all, err := w.kafka.ListEndOffsets(w.t.Context(), w.topic, w.topic+".dlq", w.topic+".state")
