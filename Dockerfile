@@ -5,11 +5,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=development
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /attemptstream ./cmd/attemptstream \
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /attemptstream ./cmd/attemptstream \
  && mkdir /data
 
-# Only the program, the authorities' certificates and time zones; no shell, and nobody but nonroot (65532).
-FROM gcr.io/distroless/static-debian12:nonroot
+# Only the program and the authorities' certificates: no shell, and nobody but a user without rights.
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /attemptstream /attemptstream
 # For KAFKA_BROKERS=embedded alone: everything else is in Kafka.
 COPY --from=build --chown=65532:65532 /data /data
