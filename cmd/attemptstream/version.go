@@ -8,8 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (-X main.version=1.2.3) where a release is built.
-var version = "development"
+// Set by the linker where a release is built (-X main.version=1.2.3 -X main.revision=…). An empty revision is the one that
+// Go notes where it builds in a checkout.
+var (
+	version  = "development"
+	revision = ""
+)
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -26,18 +30,21 @@ func (a *app) versionCommand() *cobra.Command {
 
 // commit is the commit that the binary was built from, as Go notes it.
 func commit() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	revision, modified := "unknown", ""
+	noted, modified := "unknown", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			revision = s.Value
+			noted = s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
 			modified = " with changes"
 		}
 	}
-	return revision + modified
+	return noted + modified
 }
