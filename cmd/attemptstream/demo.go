@@ -66,48 +66,71 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 		return err
 	}
 	defer func() { _ = broker.Close() }() // it was in memory, so nothing can be lost
-	d := &demo{start: time.Now().Add(-demoPast).Truncate(time.Second)}
 
-	world, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	work, world := errgroup.WithContext(world)
-	if d.company, err = found(world, work, o.seed); err != nil {
+	// The world outlives ctx, so that what is left can be read.
+	alive, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	work, world := errgroup.WithContext(alive)
+	d := &demo{start: time.Now().Add(-demoPast).Truncate(time.Second)}
+	err = d.prepare(ctx, world, work, set, broker.Addr(), o.seed, log)
+	if err == nil {
+		defer d.system.close()
+		d.show = a.newShow(o.json)
+		d.show.header(d.company.url, broker.Addr(), d.system.layout.Events.Name)
+		err = d.play(ctx, world, work, o.duration)
+	}
+	end()
+	ended := make(chan error, 1)
+	go func() { ended <- work.Wait() }()
+	select {
+	case failed := <-ended:
+		return errors.Join(err, failed)
+	case <-time.After(stopTime):
+		log.Warn("a part of the demo does not end; its broker is taken from it")
+		return err
+	}
+}
+
+// prepare founds the company and connects the worker.
+func (d *demo) prepare(
+	ctx, world context.Context, work *errgroup.Group, set *config.Settings, broker string, seed uint64, log *zap.Logger,
+) (err error) {
+	if d.company, err = found(world, work, seed); err != nil {
 		return err
 	}
 	if set.IMocha.BaseURL, err = url.Parse(d.company.url); err != nil {
 		return err
 	}
-	set.Kafka.Brokers = []string{broker.Addr()}
+	set.Kafka.Brokers = []string{broker}
 	set.Stream.StartAt = attempt.InstantOf(d.start)
 	if d.system, err = assemble(ctx, set, 0, log); err != nil {
 		return err
 	}
-	defer d.system.close()
 	d.feed = newFeed(d.system.kafka, d.system.layout)
-	d.show = a.newShow(o.json)
-	d.show.header(d.company.url, broker.Addr(), d.system.layout.Events.Name)
+	return nil
+}
 
+// play lets the worker run until ctx ends or the demo has lasted its time, and shows what it does.
+func (d *demo) play(ctx, world context.Context, work *errgroup.Group, duration time.Duration) error {
 	var limit <-chan time.Time
-	if o.duration > 0 {
-		timer := time.NewTimer(o.duration)
+	if duration > 0 {
+		timer := time.NewTimer(duration)
 		defer timer.Stop()
 		limit = timer.C
 	}
-	worker, stopWorker := context.WithCancel(world)
+	worker, stop := context.WithCancel(world)
 	ended := make(chan struct{})
 	work.Go(func() error {
 		defer close(ended)
 		return d.system.worker.Run(worker)
 	})
-	err = d.watch(ctx, world, limit)
-	stopWorker()
-	select {
+	err := d.watch(ctx, world, limit)
+	stop()
+	select { // before the API and the broker end, or it would complain
 	case <-ended:
 	case <-time.After(stopTime):
-		log.Warn("the worker has not ended; its broker is taken from it")
 	}
-	stop()
-	return errors.Join(err, work.Wait())
+	return err
 }
 
 // demoPast is how much of the past the worker reads first: half a day of the company's life.

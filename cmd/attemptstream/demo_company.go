@@ -104,27 +104,19 @@ func (c *haltingClock) halt() time.Time {
 	return c.now()
 }
 
-// required is how many statuses must have been told by now, if everything was read.
-func (c *company) required(from time.Time) int {
-	return c.sim.Expected(string(attempt.DefaultAccount), ledger.Scope{From: from}).Required()
+// expected is what a worker must have told by now, if it has read everything from a time on. Its first window begins a
+// second earlier, and this API's windows include their ends.
+func (c *company) expected(from time.Time) *ledger.Expected {
+	return c.sim.Expected(string(attempt.DefaultAccount), ledger.Scope{From: from.Add(-attempt.Overlap)})
 }
 
 // A verdict is what came of comparing Kafka with the ledger.
-type verdict struct {
-	required int // events that had to be told
-	letters  int // dead letters that had to be there
-	problems []string
-}
+type verdict struct{ problems []string }
 
 // verdict compares what was read back from Kafka with what happened since a time.
 func (c *company) verdict(from time.Time, f *feed) verdict {
-	expected := c.sim.Expected(string(attempt.DefaultAccount), ledger.Scope{From: from})
-	v := verdict{required: expected.Required()}
-	for _, l := range expected.Letters {
-		if l.Required {
-			v.letters++
-		}
-	}
+	expected := c.expected(from)
+	var v verdict
 	for _, p := range ledger.Check(expected, f.observed) {
 		v.problems = append(v.problems, p.String())
 	}

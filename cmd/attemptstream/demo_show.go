@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"attemptstream/internal/console"
+	"attemptstream/internal/embedded"
 )
 
 // A show is what a demo prints. As JSON it prints events on standard output and what it has to say in the end on
@@ -37,6 +38,9 @@ func (s *show) aside(format string, args ...any) {
 
 func (s *show) header(api, broker, topic string) {
 	c := s.lister.Colours
+	if broker != embedded.DefaultAddr {
+		s.say("(%s is in use, so Kafka is elsewhere this time.)", embedded.DefaultAddr)
+	}
 	s.say(`%s: a simulated company invites people to tests; a day of its life takes two minutes.
 The worker reads its iMocha API, where one request in ten fails, and tells Kafka each status of an invitation once.
 Each line below is one such event, read back from Kafka after it was committed. Marks:

@@ -63,7 +63,7 @@ type figures struct {
 }
 
 func (d *demo) figures() figures {
-	f := figures{Progress: d.progress(), letters: len(d.feed.observedLetters), required: d.company.required(d.start)}
+	f := figures{Progress: d.progress(), letters: len(d.feed.observedLetters), required: d.company.expected(d.start).Required()}
 	f.events, f.late, f.again = d.show.events, d.show.late, d.show.again
 	return f
 }

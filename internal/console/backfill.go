@@ -1,7 +1,7 @@
 package console
 
 import (
-	"fmt"
+	"cmp"
 	"io"
 	"strings"
 	"time"
@@ -179,10 +179,11 @@ func drawBar(done, total time.Duration, width int, words string) string {
 		progressbar.OptionSetDescription(words),
 		progressbar.OptionShowDescriptionAtLineEnd(),
 	)
-	// One second less than all is never drawn as finished, which would be another form.
-	seconds := min(int64(done/time.Second), max(0, int64(total/time.Second)-1))
-	if err := bar.Set64(seconds); err != nil {
-		return fmt.Sprintf(" %s", words) // the bar refuses no count within its range, and words say the same
+	// One second less than all is never drawn as finished, which would be another form. Only whole percents are drawn by
+	// Set64, so RenderBlank does it below the first. Neither can fail within the bar's range, but then words must do.
+	_ = bar.Set64(min(int64(done/time.Second), max(0, int64(total/time.Second)-1)))
+	if bar.String() == "" {
+		_ = bar.RenderBlank()
 	}
-	return strings.TrimRight(strings.TrimPrefix(bar.String(), "\r"), " ")
+	return strings.TrimRight(strings.TrimPrefix(cmp.Or(bar.String(), words), "\r "), " ")
 }
