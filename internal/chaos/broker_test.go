@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"attemptstream/internal/kafkatest"
 )
 
 // away is longer than any request to Kafka may take (10 s).
@@ -19,7 +17,7 @@ const away = 12 * time.Second
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	const seed = 4
-	cluster := kafkatest.Start(t)
+	cluster := restartable(t)
 	w := newWorld(t, cluster.Addrs(), failing(seed, 40*time.Millisecond), lives(seed, 2500), 6*time.Hour)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)

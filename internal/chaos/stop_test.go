@@ -8,15 +8,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"attemptstream/internal/kafkatest"
 )
 
 // SIGTERM ends the program in order and in time, whatever it is at, and the next one goes on.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	const seed = 3
-	cluster := kafkatest.Start(t)
+	cluster := restartable(t)
 	w := newWorld(t, cluster.Addrs(), failing(seed, 40*time.Millisecond), lives(seed, 4000), 6*time.Hour)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -20,6 +20,7 @@ import (
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
+	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/witness"
 )
 
@@ -114,6 +115,12 @@ func failing(seed uint64, latency time.Duration) imochasim.Config {
 	faults.RetryAfter, faults.HangFor = time.Second, 5*time.Second
 	return imochasim.Config{Faults: faults, Seed: seed, Duplicates: .01,
 		Boundary: imochasim.Boundaries()[seed%4], Latency: imochasim.Latency{Fixed: latency / 2, Random: latency}}
+}
+
+// restartable is a Kafka of the test's own, whose broker is soon given up when it is dead: only then does a new one get its
+// place.
+func restartable(t testing.TB) *kafkatest.Cluster {
+	return kafkatest.Start(t, kafkatest.Config("broker.session.timeout.ms", "2000"), kafkatest.Config("broker.heartbeat.interval.ms", "500"))
 }
 
 // environment has nothing of this process's settings in it.
