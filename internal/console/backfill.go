@@ -17,9 +17,9 @@ import (
 type backfill struct {
 	slack time.Duration // who is no further behind is not behind
 
-	began   time.Time // zero: nobody is behind
-	events  int64     // that were told when it began
-	fronts  map[attempt.Account]time.Time
+	began   time.Time                     // zero: nobody is behind
+	events  int64                         // that were told when it began
+	fronts  map[attempt.Account]time.Time // of the accounts that are or were behind, when that was seen first
 	samples []sample
 }
 
@@ -50,7 +50,6 @@ func (b *backfill) see(now time.Time, accounts []worker.Progress) (s *Status, en
 	}
 	s = &Status{Events: told(accounts) - b.events}
 	var ahead time.Duration
-	behind := 0
 	for i := range accounts {
 		p := &accounts[i]
 		s.Gaps += p.Gaps
@@ -60,26 +59,22 @@ func (b *backfill) see(now time.Time, accounts []worker.Progress) (s *Status, en
 				s.Problem = string(p.Account) + ": " + s.Problem
 			}
 		}
-		if p.Front.IsZero() {
-			continue // not taken over yet
-		}
-		if _, ok := b.fronts[p.Account]; !ok {
+		behind := now.Sub(p.Front)
+		if _, ok := b.fronts[p.Account]; !ok && !p.Front.IsZero() && behind > b.slack {
 			b.fronts[p.Account] = p.Front
 		}
-		s.Covered += max(0, p.Front.Sub(b.fronts[p.Account]))
-		if d := now.Sub(p.Front); d > 0 {
-			ahead += d
-			behind++
+		if first, ok := b.fronts[p.Account]; ok {
+			s.Covered += max(0, p.Front.Sub(first))
+			ahead += max(0, behind)
 		}
 	}
 	s.Total = s.Covered + ahead
-	b.rates(s, sample{now, s.Covered, told(accounts)}, ahead, behind)
+	b.rates(s, sample{now, s.Covered, told(accounts)}, ahead)
 	return s, false
 }
 
-// rates says how fast it has been of late, and how long it will take like that, while time goes on for the accounts that
-// are behind.
-func (b *backfill) rates(s *Status, next sample, ahead time.Duration, behind int) {
+// rates says how fast it has been of late, and how long it will take like that, while time goes on.
+func (b *backfill) rates(s *Status, next sample, ahead time.Duration) {
 	b.samples = append(b.samples, next)
 	for len(b.samples) > 2 && next.at.Sub(b.samples[1].at) >= rateSpan {
 		b.samples = b.samples[1:]
@@ -90,7 +85,7 @@ func (b *backfill) rates(s *Status, next sample, ahead time.Duration, behind int
 		return
 	}
 	s.PerSecond = float64(next.events-first.events) / took.Seconds()
-	if nearer := next.covered - first.covered - took*time.Duration(behind); nearer > 0 {
+	if nearer := next.covered - first.covered - took*time.Duration(len(b.fronts)); nearer > 0 {
 		s.ToGo = time.Duration(float64(ahead) / float64(nearer) * float64(took))
 	}
 }
