@@ -208,6 +208,7 @@ func (s *session) commit(ctx context.Context) error {
 		return err
 	}
 	s.account.Commit()
+	s.told = s.account.Index.Told()
 	s.report()
 	done := Commit{Account: s.name, Events: s.batch.counts.Events, Dead: s.batch.counts.Dead, Windows: s.batch.counts.Windows,
 		Took: time.Since(began)}

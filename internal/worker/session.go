@@ -49,6 +49,9 @@ func (a *account) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.remember(memory); err != nil {
+		return err
+	}
 	s := &session{
 		lane:    a,
 		account: memory,
@@ -119,7 +122,7 @@ func (s *session) after(ctx context.Context, err error) error {
 		s.stats.problem(err)
 		s.log.Error("an entry is larger than its topic allows and becomes a gap until the topic takes it",
 			zap.String("topic", large.Topic), zap.Int("bytes", large.Size), zap.Error(err))
-	case errors.Is(err, kafkatx.ErrRejected):
+	case errors.Is(err, kafkatx.ErrRejected), s.ending(err) != nil:
 		return err
 	default:
 		s.stats.problem(err)

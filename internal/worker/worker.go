@@ -83,6 +83,7 @@ type account struct {
 	producer *kafkatx.Producer
 	stats    *stats
 	log      *zap.Logger
+	told     int64 // as of the last commit that this process knows of
 }
 
 // Back-off between two sessions of an account.
@@ -97,12 +98,13 @@ func (a *account) run(ctx context.Context) error {
 	for {
 		began := a.worker.now()
 		err := a.session(ctx)
-		switch {
-		case err == nil, ctx.Err() != nil:
+		if err == nil || ctx.Err() != nil {
 			return nil
-		case final(err):
-			a.stats.problem(err)
-			return fmt.Errorf("account %s: %w", a.name, err)
+		}
+		if end := a.ending(err); end != nil {
+			a.stats.problem(end)
+			a.log.Error("the account is not read any more", zap.Error(end)) // others may go on for ever
+			return fmt.Errorf("account %s: %w", a.name, end)
 		}
 		if a.worker.now().Sub(began) > lastPause {
 			pause = firstPause
@@ -114,13 +116,6 @@ func (a *account) run(ctx context.Context) error {
 		}
 		pause = min(2*pause, lastPause)
 	}
-}
-
-// final tells whether another session would fail in the same way, or must not begin.
-func final(err error) bool {
-	var record *state.RecordError
-	var stuck *StuckError
-	return errors.Is(err, kafkatx.ErrFenced) || errors.As(err, &record) || errors.As(err, &stuck)
 }
 
 // sleep is false if ctx ended first.
