@@ -13,6 +13,7 @@
 // # Invariants
 //
 //   - A topic that exists is never changed.
+//   - A state topic that is missing beside events is not created ([ErrStateLost]): all of them would be told again.
 //   - Several workers may start at once: who finds a topic created in the meantime goes on.
 //   - When Ensure returns, all partitions have leaders, and cleanup.policy of the state topic is exactly compact. With
 //     "compact,delete" old blocks of the dedupe index would vanish, and what is in them would be told again.

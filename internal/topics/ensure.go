@@ -60,6 +60,7 @@ type ensurer struct {
 
 	unseenGrace time.Duration
 	unseenSince time.Time // since when a topic that must exist has been missing
+	lostBefore  bool      // the state topic was missing beside events when we last looked
 }
 
 // passingError is an error that time may cure.
@@ -81,6 +82,9 @@ func (e *ensurer) attempt(ctx context.Context, layout *Layout) error {
 		}
 	}
 	if len(missing) > 0 {
+		if err := e.lost(ctx, seen); err != nil {
+			return err
+		}
 		if err := e.create(ctx, missing); err != nil {
 			return err
 		}
