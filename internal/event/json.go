@@ -129,5 +129,8 @@ func appendInstant(dst []byte, i attempt.Instant) []byte {
 
 // appendMillis appends t in RFC 3339, UTC, always with three digits of a second.
 func appendMillis(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	t = t.UTC()
+	dst = t.AppendFormat(dst, time.RFC3339) // several times as fast as a layout with a fraction in it
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(dst[:len(dst)-len("Z")], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -108,7 +109,11 @@ func (w *partitionWrite) acknowledged() []byte {
 func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
 	buffers := &p.client.buffers
 	id := batchIdentity{p.pid, p.epoch, nextSequence(w.sequence, b.from)}
-	wire, scratch, err := p.client.codecs.appendBatch(append(buffers.get(), 0, 0, 0, 0), buffers.get(), id, p.codec, now,
+	scratch := buffers.get()
+	if p.codec != 0 {
+		scratch = slices.Grow(scratch, b.size) // once, not step by step
+	}
+	wire, scratch, err := p.client.codecs.appendBatch(append(buffers.get(), 0, 0, 0, 0), scratch, id, p.codec, now,
 		records, w.index[b.from:b.to])
 	buffers.put(scratch)
 	if err != nil {
