@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,18 +111,26 @@ type command struct {
 	output bytes.Buffer
 }
 
-// backfill runs the command until it has read everything and returns how long that took.
-func (p *place) backfill(topic string) time.Duration {
+// backfill runs the command until it has read everything and returns how long that took, and the processor time.
+func (p *place) backfill(topic string) (took, cpu time.Duration) {
 	p.b.Helper()
 	c := p.command(topic, "run", "--once")
 	began := time.Now()
 	if err := c.Run(); err != nil {
 		p.b.Fatalf("the command failed: %v:\n%s", err, &c.output)
 	}
-	return time.Since(began)
+	took = time.Since(began)
+	return took, c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 }
 
-// proc is the value of a line of /proc/<pid>/status in KiB, 0 when the process has ended.
+// ownCPU is the processor time that this process has used.
+func ownCPU() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // it cannot fail with these arguments
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// memory is the value of a line of /proc/<pid>/status in KiB, 0 when the process has ended.
 func (c *command) memory(line string) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
 	if err != nil {
