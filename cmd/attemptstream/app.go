@@ -87,7 +87,7 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.simulateCommand(), a.configCommand(), a.versionCommand())
 	root.SetFlagErrorFunc(usage)
-	for _, c := range root.Commands() {
+	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		c.Args = func(c *cobra.Command, given []string) error {
 			if err := args(c, given); err != nil {

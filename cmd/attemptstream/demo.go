@@ -157,7 +157,7 @@ func (a *app) demoSettings() (*config.Settings, *zap.Logger, error) {
 	}
 	set.IMocha = config.IMocha{
 		Accounts:       []config.Account{{Name: attempt.DefaultAccount, Key: config.StaticSecret("demo")}},
-		RequestTimeout: 2 * time.Second, RateLimit: 200, Concurrency: 6,
+		RequestTimeout: 10 * time.Second, RateLimit: 200, Concurrency: 6,
 	}
 	set.Kafka = config.Kafka{
 		Topic: set.Kafka.Topic, Partitions: set.Kafka.Partitions, ReplicationFactor: 1, Compression: set.Kafka.Compression,
@@ -184,7 +184,7 @@ const (
 	feedInterval    = 50 * time.Millisecond
 	summaryInterval = 30 * time.Second
 	// finishTime bounds how long the worker may take at the end to read what is left: some polls and look-backs.
-	finishTime = 6 * time.Second
+	finishTime = 8 * time.Second
 )
 
 // watch shows what is committed until ctx or the time limit ends, or the world does because a part of it failed. Then

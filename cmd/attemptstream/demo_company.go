@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,15 +33,31 @@ func companyLives(seed uint64) imochasim.Lives {
 	return l
 }
 
-// companyFaults lets one request in ten fail, in every way that passes. Those that only cost time are rare or left out.
-func companyFaults() imochasim.Faults {
-	f := imochasim.PassingFaults(.1)
-	delete(f.Rates, imochasim.Hang)
-	delete(f.Rates, imochasim.TooManyBare)
-	delete(f.Rates, imochasim.TooManyDate)
-	f.Rates[imochasim.TooMany], f.RetryAfter = .002, time.Second
-	f.Rates[imochasim.Internal] = .03
-	return f
+// companyFaults fails one request in ten, in every way that passes, but for two which only cost time. It fails no request
+// more than twice in a row: that would part the states, and what the slower one then finds counts as late, which the
+// ledger cannot know.
+func companyFaults(seed uint64) imochasim.Faults {
+	kinds := slices.DeleteFunc(imochasim.PassingKinds(), func(k imochasim.FaultKind) bool {
+		return k == imochasim.Hang || k == imochasim.TooManyBare
+	})
+	type request struct {
+		state      attempt.State
+		start, end attempt.Instant
+	}
+	var mu sync.Mutex
+	failures := map[request]int{} // in a row
+	return imochasim.Faults{RetryAfter: time.Second, Script: func(n int, r imochasim.Request) imochasim.Fault {
+		random := rand.New(rand.NewPCG(seed, uint64(n)))
+		key := request{r.State, r.Start, r.End}
+		mu.Lock()
+		defer mu.Unlock()
+		if failures[key] == 2 || random.Float64() >= .1 {
+			delete(failures, key)
+			return imochasim.Fault{}
+		}
+		failures[key]++
+		return imochasim.Fault{Kind: kinds[random.IntN(len(kinds))]}
+	}}
 }
 
 // A company is the simulated iMocha of a demo, and the people who live in it.
@@ -54,7 +72,7 @@ type company struct {
 // found starts the API and the company's life as parts of work.
 func found(ctx context.Context, work *errgroup.Group, seed uint64) (*company, error) {
 	c := &company{over: make(chan struct{})}
-	sim, err := imochasim.New(imochasim.Config{Seed: seed, Now: c.clock.now, Faults: companyFaults(), Duplicates: .01,
+	sim, err := imochasim.New(imochasim.Config{Seed: seed, Now: c.clock.now, Faults: companyFaults(seed), Duplicates: .01,
 		Latency: imochasim.Latency{Fixed: 5 * time.Millisecond, Random: 20 * time.Millisecond}})
 	if err != nil {
 		return nil, err

@@ -36,8 +36,6 @@ func serve(ctx context.Context, ln net.Listener, handler http.Handler, longest t
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      longest,
 		IdleTimeout:       2 * time.Minute,
-		// So that whoever holds back an answer on purpose stops doing so.
-		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
@@ -49,7 +47,7 @@ func serve(ctx context.Context, ln net.Listener, handler http.Handler, longest t
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
 	defer cancel()
 	if server.Shutdown(bounded) != nil { // the time is over
-		_ = server.Close() // nothing can be done about connections that do not close
+		_ = server.Close() // this ends also what is held back on purpose; nothing can be done where it fails
 	}
 	<-done
 	return nil
