@@ -231,3 +231,25 @@ func (w *world) missing(scope ledger.Scope) map[int64]bool {
 	}
 	return missing
 }
+
+// lettersSay holds dead letters to saying what is wrong with them, by their bytes.
+func (w *world) lettersSay(reasons map[string]string) {
+	w.t.Helper()
+	records, err := witness.Records(w.t.Context(), w.brokers, topics.DLQTopic(w.topic))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	said := map[string]string{}
+	for _, r := range records {
+		for _, h := range r.Headers {
+			if h.Key == "error" {
+				said[string(r.Value)] = string(h.Value)
+			}
+		}
+	}
+	for raw, want := range reasons {
+		if !strings.Contains(said[raw], want) {
+			w.t.Errorf("the dead letter %.100s says %q, want %q", raw, said[raw], want)
+		}
+	}
+}

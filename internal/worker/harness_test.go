@@ -71,6 +71,7 @@ type world struct {
 	// settings of the next worker
 	schedule schedule.Settings
 	timeout  time.Duration
+	key      string
 }
 
 var topicNumber atomic.Int64
@@ -88,7 +89,7 @@ func newWorld(t testing.TB, brokers []string, sim imochasim.Config, start, end t
 	return &world{
 		t: t, brokers: brokers, sim: s, url: server.URL,
 		topic:   fmt.Sprintf("attempts-%d-%d", os.Getpid(), topicNumber.Add(1)),
-		timeout: time.Second,
+		timeout: time.Second, key: "key",
 		schedule: schedule.Settings{
 			States: attempt.States(), Start: attempt.InstantOf(start), Stop: attempt.InstantOf(end),
 			PollInterval: time.Second, SettleDelay: 0, WindowMax: 24 * time.Hour, WindowAttempts: 1000,
@@ -125,7 +126,7 @@ func (w *world) worker(transport kafka.RoundTripper, change ...func(*worker.Conf
 	client := kafkatx.NewClient(kafkatx.Config{Brokers: w.brokers, RequestTimeout: 5 * time.Second, RoundTripper: transport,
 		MetadataTopics: []string{layout.Events.Name, layout.State.Name, layout.DLQ.Name}})
 	w.t.Cleanup(client.Close)
-	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey("key"), RequestTimeout: w.timeout,
+	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey(w.key), RequestTimeout: w.timeout,
 		RateLimit: 1e6, Concurrency: 8})
 	if err != nil {
 		w.t.Fatal(err)
