@@ -61,7 +61,11 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	broker, err := demoBroker(log)
+	brokerLog := log.Named("broker")
+	if a.getenv("LOG_LEVEL") == "" {
+		brokerLog = brokerLog.WithOptions(zap.IncreaseLevel(zapcore.ErrorLevel)) // it warns of every 20 ms that something took
+	}
+	broker, err := demoBroker(brokerLog)
 	if err != nil {
 		return err
 	}
@@ -171,7 +175,7 @@ func (a *app) demoSettings() (*config.Settings, *zap.Logger, error) {
 
 // demoBroker is a broker in memory, at the usual address if that is free.
 func demoBroker(log *zap.Logger) (*embedded.Broker, error) {
-	c := embedded.Config{Addr: embedded.DefaultAddr, Logger: log.Named("broker")}
+	c := embedded.Config{Addr: embedded.DefaultAddr, Logger: log}
 	b, err := embedded.Start(c)
 	if errors.Is(err, embedded.ErrAddressInUse) {
 		c.Addr = "127.0.0.1:0"

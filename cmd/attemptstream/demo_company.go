@@ -33,20 +33,19 @@ func companyLives(seed uint64) imochasim.Lives {
 	return l
 }
 
-// companyFaults fails one request in ten, in every way that passes, but for two which only cost time. It fails no request
-// more than twice in a row: that would part the states, and what the slower one then finds counts as late, which the
+// companyFaults fails one request in ten, in every way that passes, but for those which only cost time. It fails no
+// request more than twice in a row: that would part the states, and what the slower one then finds counts as late, which the
 // ledger cannot know.
 func companyFaults(seed uint64) imochasim.Faults {
-	kinds := slices.DeleteFunc(imochasim.PassingKinds(), func(k imochasim.FaultKind) bool {
-		return k == imochasim.Hang || k == imochasim.TooManyBare
-	})
+	costly := []imochasim.FaultKind{imochasim.Hang, imochasim.TooMany, imochasim.TooManyDate, imochasim.TooManyBare}
+	kinds := slices.DeleteFunc(imochasim.PassingKinds(), func(k imochasim.FaultKind) bool { return slices.Contains(costly, k) })
 	type request struct {
 		state      attempt.State
 		start, end attempt.Instant
 	}
 	var mu sync.Mutex
 	failures := map[request]int{} // in a row
-	return imochasim.Faults{RetryAfter: time.Second, Script: func(n int, r imochasim.Request) imochasim.Fault {
+	return imochasim.Faults{Script: func(n int, r imochasim.Request) imochasim.Fault {
 		random := rand.New(rand.NewPCG(seed, uint64(n)))
 		key := request{r.State, r.Start, r.End}
 		mu.Lock()
