@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"attemptstream/internal/imochasim"
 )
@@ -17,6 +18,7 @@ type api struct {
 
 	mu      sync.Mutex
 	open    chan struct{} // closed: requests pass
+	delay   time.Duration // of every request, beside the simulator's own
 	arrived int
 	passed  int
 	waiting []waiter
@@ -42,15 +44,32 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	a.mu.Lock()
 	a.arrived++
-	open := a.open
+	open, delay := a.open, a.delay
 	a.mu.Unlock()
-	select {
-	case <-open:
-	case <-r.Context().Done():
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	if !wait(r, open) || !wait(r, timer.C) {
 		return
 	}
 	defer a.pass() // also of a fault, which panics
 	a.sim.ServeHTTP(w, r)
+}
+
+// wait is false if the client went away meanwhile.
+func wait[T any](r *http.Request, done <-chan T) bool {
+	select {
+	case <-done:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// slow delays every request from now on: so it is sure that a history lasts until all harm has been done.
+func (a *api) slow(delay time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.delay = delay
 }
 
 func (a *api) pass() {

@@ -18,7 +18,8 @@ func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	const seed = 4
 	cluster := restartable(t)
-	w := newWorld(t, cluster.Addrs(), failing(seed, 40*time.Millisecond), lives(seed, 2500), 6*time.Hour)
+	w := newWorld(t, cluster.Addrs(), failing(seed, 20*time.Millisecond), lives(seed, 4000), 6*time.Hour)
+	w.api.slow(200 * time.Millisecond)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
 	defer cancel()
@@ -41,7 +42,7 @@ func TestBrokerRestart(t *testing.T) {
 		w.await(p, moment{kind: "writing"}) // it goes on
 	}
 	for range 6 * scale(t) {
-		kill(pick(random), 0)
+		kill(pick(random, "time", "answers", "writing"), 0)
 	}
 	kill(moment{kind: "writing"}, away)
 	w.await(p, moment{kind: "writing"})
@@ -53,6 +54,7 @@ func TestBrokerRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.written()
+	w.api.slow(0)
 	p.wait(0, patience)
 	if w.written() == before {
 		t.Error("everything was over before the last harm was done")

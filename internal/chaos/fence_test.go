@@ -17,7 +17,8 @@ import (
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
 	const seed = 2
-	w := newWorld(t, kafkatest.Shared(t).Addrs(), failing(seed, 40*time.Millisecond), lives(seed, 4000), 6*time.Hour)
+	w := newWorld(t, kafkatest.Shared(t).Addrs(), failing(seed, 20*time.Millisecond), lives(seed, 4000), 6*time.Hour)
+	w.api.slow(100 * time.Millisecond)
 	random := rand.New(rand.NewPCG(seed, 0))
 	rounds := 3 * scale(t)
 
@@ -33,13 +34,13 @@ func TestTwoWorkers(t *testing.T) {
 		owner = next
 	}
 	for range rounds {
-		if !w.await(owner, pick(random)) {
+		if !w.await(owner, pick(random, "time", "answers", "writing")) {
 			t.Fatalf("the process ended: %s", owner.tail())
 		}
 		overtaken("overtaken", w.start("run"))
 	}
 	for range rounds {
-		if !w.await(owner, pick(random)) {
+		if !w.await(owner, pick(random, "time", "open")) {
 			t.Fatalf("the process ended: %s", owner.tail())
 		}
 		owner.signal(syscall.SIGSTOP)

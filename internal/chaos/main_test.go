@@ -3,10 +3,12 @@
 package chaos_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,6 +21,12 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	// The tests wait most of the time, for answers and brokers that are slow on purpose: they need no processor each.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(6, runtime.GOMAXPROCS(0)))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	var err error
 	if folder, err = os.MkdirTemp("", "attemptstream-chaos-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -4,6 +4,7 @@ package chaos_test
 
 import (
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -68,31 +69,55 @@ func (w *world) written() (n int64) {
 	return n
 }
 
-// A moment is one at which harm is to be done to a process that works.
+// A moment is one at which harm is to be done to a process that works: some time after its first request, after some
+// answers, while records are being written, or while a transaction is open. At that last one the process is left stopped
+// (SIGSTOP), since the moment would pass.
 type moment struct {
 	kind  string
 	delay time.Duration
 	after int // answers
 }
 
-// pick draws a moment.
-func pick(random *rand.Rand) moment {
-	m := moment{delay: time.Duration(random.Int64N(int64(20 * time.Millisecond)))}
-	switch random.IntN(3) {
-	case 0:
-		m.kind, m.delay = "time", time.Duration(random.Int64N(int64(1200*time.Millisecond)))
-	case 1:
-		m.kind, m.after = "answers", 1+random.IntN(60)
-		if random.IntN(2) == 0 {
-			m.delay = 0
-		}
-	case 2:
-		m.kind = "writing"
-		if random.IntN(2) == 0 {
-			m.delay = 0
-		}
+// pick draws a moment of one of the kinds.
+func pick(random *rand.Rand, kinds ...string) moment {
+	m := moment{kind: kinds[random.IntN(len(kinds))]}
+	switch m.kind {
+	case "time":
+		m.delay = time.Duration(random.Int64N(int64(1200 * time.Millisecond)))
+	case "answers":
+		m.after = 1 + random.IntN(60)
+		m.delay = time.Duration(random.IntN(2) * random.IntN(int(20*time.Millisecond)))
+	case "writing":
+		m.delay = time.Duration(random.IntN(2) * random.IntN(int(20*time.Millisecond)))
 	}
 	return m
+}
+
+// growth waits until the process writes something. It is false if the process ended before.
+func (w *world) growth(p *process) bool {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for before := w.written(); w.written() <= before; {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return false
+		}
+	}
+	return true
+}
+
+// unsettled tells whether a transaction is open and stays so: not only until the marks of its end are written.
+func (w *world) unsettled() bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 10 {
+		if _, settled := w.ends(); settled {
+			return false
+		}
+		<-tick.C
+	}
+	return true
 }
 
 // await waits for the moment, which is never before the process's first request. It is false if the process ended before.
@@ -115,16 +140,18 @@ func (w *world) await(p *process, m moment) bool {
 			return false
 		}
 	case "writing":
-		for before := w.written(); ; {
-			if now := w.written(); now > before {
-				break
-			}
-			select {
-			case <-tick.C:
-			case <-p.done:
-				return false
-			}
+		if !w.growth(p) {
+			return false
 		}
+	case "open":
+		for w.growth(p) {
+			p.signal(syscall.SIGSTOP)
+			if w.unsettled() {
+				return true
+			}
+			p.signal(syscall.SIGCONT)
+		}
+		return false
 	}
 	timer := time.NewTimer(m.delay)
 	defer timer.Stop()

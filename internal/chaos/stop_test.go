@@ -15,7 +15,8 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	const seed = 3
 	cluster := restartable(t)
-	w := newWorld(t, cluster.Addrs(), failing(seed, 40*time.Millisecond), lives(seed, 4000), 6*time.Hour)
+	w := newWorld(t, cluster.Addrs(), failing(seed, 20*time.Millisecond), lives(seed, 4000), 6*time.Hour)
+	w.api.slow(100 * time.Millisecond)
 	random := rand.New(rand.NewPCG(seed, 0))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -30,7 +31,7 @@ func TestStop(t *testing.T) {
 	working := func() *process {
 		t.Helper()
 		p := w.start("run")
-		if !w.await(p, pick(random)) {
+		if !w.await(p, pick(random, "time", "answers", "writing")) {
 			t.Fatalf("the process ended by itself: %v\n%s", p.cmd.ProcessState, p.tail())
 		}
 		return p

@@ -135,6 +135,7 @@ func (w *world) environment() []string {
 // finish lets one more process read to the end, and a second one find that there is nothing left to tell.
 func (w *world) finish() {
 	w.t.Helper()
+	w.api.slow(0)
 	before, _ := w.ends()
 	w.start("run", "--once").wait(0, patience)
 	between, _ := w.ends()
