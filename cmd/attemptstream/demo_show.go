@@ -93,10 +93,11 @@ func (s *show) finishing() {
 	s.aside("the company stands still; reading what is left of it")
 }
 
-// String is the figures in one line.
+// String is the figures in one line. The ledger asks for at least so many events: where something became visible late,
+// nobody can tell for sure whether an invitation came back meanwhile, and one event more is right too.
 func (f figures) String() string {
-	return fmt.Sprintf("%s told of %s in the ledger (%d late, %d again), %s; %s, %s failed; %s",
-		console.Counted(f.events, "event", "events"), console.Count(f.required), f.late, f.again,
+	return fmt.Sprintf("%s told (%d late, %d again), the ledger asks for at least %s; %s; %s, %s of them failed; %s",
+		console.Counted(f.events, "event", "events"), f.late, f.again, console.Count(f.required),
 		console.Counted(f.letters, "dead letter", "dead letters"),
 		console.Counted(f.Requests, "request", "requests"), console.Count(f.Failed),
 		console.Counted(f.Commits, "transaction", "transactions"))
