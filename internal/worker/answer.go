@@ -65,8 +65,9 @@ func (a *answer) add(e *imocha.Entry) int {
 		a.malformed = append(a.malformed, *e.Malformed)
 		return len(e.Malformed.Raw)
 	}
-	e.Attempt.Additional = slices.Clone(e.Attempt.Additional) // the client uses its memory again
-	a.attempts = append(a.attempts, e.Attempt)
+	kept := e.Attempt
+	kept.Additional = slices.Clone(kept.Additional) // the client clears what e holds, and uses it again
+	a.attempts = append(a.attempts, kept)
 	return len(e.Attempt.Raw)
 }
 

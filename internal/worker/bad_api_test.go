@@ -1,6 +1,9 @@
 package worker_test
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +12,7 @@ import (
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
+	"attemptstream/internal/witness"
 	"attemptstream/internal/worker"
 )
 
@@ -247,5 +251,52 @@ func (w *world) add(state attempt.State, at time.Time, raw string) {
 	w.t.Helper()
 	if err := w.sim.AddRaw(string(account), state, at, raw); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// Members that the contract does not name are told as they came, whatever stands before and after them in the answer.
+func TestAdditionalMembers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, embeddedBroker(t), imochasim.Config{}, day, day.Add(time.Hour))
+	want := map[int64]string{}
+	for i := range 200 {
+		id, extra := int64(940000+i), fmt.Sprintf(`"score":%d.50,"tags":["a%d",null],"nested":{"n":%d}`, i, i, i)
+		if i%3 == 0 {
+			extra = "" // one without any in between
+		}
+		c := imochasim.Change{ID: id, Status: "Completed", At: day.Add(time.Duration(i/10) * time.Second), Name: "May",
+			Email: "may@example.com", InvitationType: "api", TestID: 7, Extra: extra}
+		if err := w.sim.Add(string(account), c); err != nil {
+			t.Fatal(err)
+		}
+		want[id] = "{" + extra + "}"
+	}
+	w.read()
+	w.verify(w.scope())
+	records, err := witness.Records(t.Context(), w.brokers, w.topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		var event struct {
+			Attempt struct {
+				ID         int64           `json:"testInvitationId"`
+				TestID     int64           `json:"testId"`
+				Name       string          `json:"name"`
+				Email      string          `json:"email"`
+				Type       string          `json:"invitationType"`
+				Additional json.RawMessage `json:"additional"`
+			} `json:"attempt"`
+		}
+		if err := json.Unmarshal(r.Value, &event); err != nil {
+			t.Fatal(err)
+		}
+		a := &event.Attempt
+		if got := cmp.Or(string(a.Additional), "{}"); got != want[a.ID] {
+			t.Errorf("invitation %d has the additional members %s, want %s", a.ID, got, want[a.ID])
+		}
+		if a.TestID != 7 || a.Name != "May" || a.Email != "may@example.com" || a.Type != "api" {
+			t.Errorf("invitation %d is told as %+v", a.ID, a)
+		}
 	}
 }
