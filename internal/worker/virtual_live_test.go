@@ -8,7 +8,9 @@ import (
 )
 
 // slowly is how long the API takes for an answer: work is under way for a part of the time, as it is in life.
-func slowly() imochasim.Latency { return imochasim.Latency{Fixed: 50 * time.Millisecond, Random: time.Second} }
+func slowly() imochasim.Latency {
+	return imochasim.Latency{Fixed: 50 * time.Millisecond, Random: time.Second}
+}
 
 // A live day with the settings' defaults, and a restart every few hours.
 func TestVirtualDay(t *testing.T) {

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -227,13 +228,30 @@ func (w *virtualWorld) problems(name attempt.Account, scope ledger.Scope) (lines
 	}
 	events = w.observed(name)
 	for _, p := range ledger.Check(expected, events) {
-		lines = append(lines, p.String())
+		lines = append(lines, p.String()+w.story(name, p.ID, events))
 	}
 	letters := witness.Letters(w.T, []string{virtualBroker}, w.layout.DLQ.Name, name, kgo.Dialer(w.net.DialContext))
 	for _, p := range ledger.CheckLetters(expected, letters) {
 		lines = append(lines, "dead letter: "+p)
 	}
 	return lines, events
+}
+
+// story is what happened to an invitation, and what was told of it.
+func (w *virtualWorld) story(name attempt.Account, id int64, events []ledger.Observed) string {
+	var b strings.Builder
+	for _, e := range w.sim.Ledger(string(name)) {
+		if e.ID == id {
+			fmt.Fprintf(&b, "\n  it was %s at %s, visible at %s", e.Status, e.At.Format(time.RFC3339Nano), e.Visible.Format(time.RFC3339Nano))
+		}
+	}
+	for _, e := range events {
+		if e.ID == id {
+			fmt.Fprintf(&b, "\n  told at %d/%d: %s, window %s/%s, late %v", e.Partition, e.Offset, e.EventID,
+				e.WindowStart.Format(time.RFC3339), e.WindowEnd.Format(time.RFC3339), e.Late)
+		}
+	}
+	return b.String()
 }
 
 // verify wants no difference, and returns the events.
