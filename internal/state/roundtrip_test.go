@@ -147,7 +147,7 @@ func TestRecoverWaitsForOthersTransactions(t *testing.T) {
 		l.change()
 		l.commit(t, p) // behind it
 
-		p = topic.producer("ours")
+		topic.producer("ours") // the next owner
 		watched := &watchedReader{Reader: topic.client, reads: make(chan struct{}, 1000)}
 		recovered := make(chan *state.Account, 1)
 		go func() {

@@ -26,9 +26,9 @@ import (
 // windowAttempts are the new invitations of one window.
 const windowAttempts = 1000
 
-// spreads are how ids lie: the i-th of them.
+// spreads are how ids lie: the i-th of them. All have about the same number of digits, which cost time too.
 var spreads = map[string]func(i int64) int64{
-	"dense":  func(i int64) int64 { return 2_655_161 + i + i/49 },
+	"dense":  func(i int64) int64 { return 20_000_000 + i + i/49 },
 	"random": func(i int64) int64 { return int64(uint64(i+1) * 0x9e3779b97f4a7c15 >> 1) }, // a bijection: no id twice
 }
 
@@ -40,6 +40,9 @@ var spreads = map[string]func(i int64) int64{
 // The metrics are medians: ms/0, ms/1M, ms/10M of both together; apart-% is how far the histories are apart at most, and
 // noise-% how far the two of a history are apart at most, which is the A/A control. GC-ms is what a garbage collection
 // takes that has to look at everything.
+//
+// Dense ids, as iMocha gives them, are no further apart than the noise. Ids at random are found at the speed of the caches
+// while the index is small, and of main memory when it is not: for each of them up to a microsecond more was measured.
 func BenchmarkWindow(b *testing.B) {
 	for spread, id := range spreads {
 		for where, brokers := range map[string]func(testing.TB) []string{"embedded": windowBroker, "kafka": func(t testing.TB) []string { return kafkatest.Shared(t).Addrs() }} {
