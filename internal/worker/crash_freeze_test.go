@@ -48,15 +48,22 @@ type point struct {
 	fate fate
 }
 
-func transport() *kafka.Transport {
+// A way is a worker's way to Kafka.
+type way interface {
+	kafka.RoundTripper
+	CloseIdleConnections()
+}
+
+func transport() way {
 	return &kafka.Transport{DialTimeout: 3 * time.Second, MetadataTTL: time.Second}
 }
 
 // A freezer is a worker's way to Kafka. When a point is reached, the worker does nothing any more, like a process that was
 // stopped: it is told nothing, and nothing that it says gets through, until it thaws.
 type freezer struct {
-	*kafka.Transport
+	way
 	at     point
+	from   func() bool   // requests count from when it is true; nil: all
 	frozen chan struct{} // closed when the point was reached and, where the broker is to have it, the broker has answered
 	thawed chan struct{}
 	thaw   func()
@@ -67,7 +74,7 @@ type freezer struct {
 }
 
 func newFreezer(at point) *freezer {
-	f := &freezer{Transport: transport(), at: at, frozen: make(chan struct{}), thawed: make(chan struct{})}
+	f := &freezer{way: transport(), at: at, frozen: make(chan struct{}), thawed: make(chan struct{})}
 	f.thaw = sync.OnceFunc(func() { close(f.thawed) })
 	return f
 }
@@ -79,7 +86,7 @@ func (f *freezer) here(req protocol.Message) (here, already bool) {
 	if f.reached {
 		return false, true
 	}
-	if kindOf(req) != f.at.kind {
+	if kindOf(req) != f.at.kind || f.from != nil && !f.from() {
 		return false, false
 	}
 	f.seen++
@@ -93,10 +100,10 @@ func (f *freezer) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Reques
 		<-f.thawed
 	}
 	if !here {
-		return f.Transport.RoundTrip(ctx, addr, req)
+		return f.way.RoundTrip(ctx, addr, req)
 	}
 	// What is under way arrives however long it takes.
-	send := func() (kafka.Response, error) { return f.Transport.RoundTrip(context.WithoutCancel(ctx), addr, req) }
+	send := func() (kafka.Response, error) { return f.way.RoundTrip(context.WithoutCancel(ctx), addr, req) }
 	var res kafka.Response
 	var err error
 	if f.at.fate == answered || f.at.fate == answerLost {
@@ -115,7 +122,7 @@ func (f *freezer) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Reques
 
 // A loser is a way to Kafka on which requests, or their answers, get lost from a point on, for a while.
 type loser struct {
-	*kafka.Transport
+	way
 	at    point
 	lasts time.Duration // 0: one request
 
@@ -127,10 +134,10 @@ type loser struct {
 
 func (l *loser) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	if kindOf(req) != l.at.kind || !l.loses() {
-		return l.Transport.RoundTrip(ctx, addr, req)
+		return l.way.RoundTrip(ctx, addr, req)
 	}
 	if l.at.fate == answerLost {
-		if _, err := l.Transport.RoundTrip(ctx, addr, req); err != nil {
+		if _, err := l.way.RoundTrip(ctx, addr, req); err != nil {
 			return nil, err
 		}
 	}

@@ -131,13 +131,13 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				w := crashWorld(t, brokers)
-				way := &loser{Transport: transport(), at: lost.point, lasts: lost.lasts}
+				lossy := &loser{way: transport(), at: lost.point, lasts: lost.lasts}
 				logs := newLog()
-				p := w.worker(way, logs.use, func(c *worker.Config) { c.TransactionTimeout = timeout })
+				p := w.worker(lossy, logs.use, func(c *worker.Config) { c.TransactionTimeout = timeout })
 				w.run(p)
 				w.verify(w.scope())
 				w.agree(p)
-				if way.times() == 0 {
+				if lossy.times() == 0 {
 					t.Fatal("nothing was lost: the test shows nothing")
 				}
 				for _, outcome := range []error{kafkatx.ErrAborted, kafkatx.ErrUnknownOutcome} {
