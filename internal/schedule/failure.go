@@ -18,14 +18,31 @@ const (
 	lastBackOff  = time.Minute
 )
 
-// trouble is a row of failures of one state.
+// trouble is a row of failures of one state's front, or of one pass. They are kept apart: a window that fails in a pass,
+// since it is wider than those at the front for example, must neither hold back the front nor be forgiven by it, or it
+// would never be split.
 type trouble struct {
 	failures int // in a row, of the same window
 	row      int // in a row, of any window
 	until    time.Time
+	// ceiling is the width, in seconds, at which a window was left after one twice as wide had failed; 0: none has. What
+	// is too wide for the API today is so in a minute.
+	ceiling int64
 }
 
-func (t *trouble) clear() { *t = trouble{} }
+func (t *trouble) clear() { *t = trouble{ceiling: t.ceiling} }
+
+// grow is the width after a window of so many seconds was read, where the next one could be wider. Up to the ceiling it
+// is what it could be; above it grows slowly, so that few windows fail, until the one that failed can be read.
+func (t *trouble) grow(width, next, read int64) int64 {
+	if read >= 2*t.ceiling {
+		t.ceiling = 0
+	}
+	if t.ceiling == 0 {
+		return next
+	}
+	return min(next, max(t.ceiling, width+max(1, width/16)))
+}
 
 func (t *trouble) fail(now time.Time) {
 	t.failures++
@@ -51,11 +68,11 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	again := true
 	for _, state := range r.States {
 		if !slices.Contains(states, state) {
-			r.planner.trouble[state].clear() // it answered, so its row of failures has ended
+			r.trouble(state).clear() // it answered, so its row of failures has ended
 		}
 	}
 	for _, state := range states {
-		t := r.planner.trouble[state]
+		t := r.trouble(state)
 		t.fail(now)
 		again = again && t.failures < tries
 	}
@@ -71,7 +88,11 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 		return Probe
 	}
 	for _, state := range states {
-		r.planner.trouble[state].failures = 0
+		t := r.trouble(state)
+		t.failures = 0
+		if r.Kind != Gap {
+			t.ceiling = s.seconds() / 2
+		}
 	}
 	if s.Smallest() { // of a gap or of a look-back: it has its turn again in the next pass
 		r.drop(s, now)
@@ -112,7 +133,7 @@ func (r *Run) Probed(s Span, answered []attempt.State) {
 // read again with the gaps. Gaps that are read again stay.
 func (r *Run) Skip(s Span, now time.Time) {
 	for _, state := range r.States {
-		r.planner.trouble[state].clear()
+		r.trouble(state).clear()
 		if r.Kind == Front {
 			r.planner.checkpoint.States[state].skip(s)
 		}
@@ -120,6 +141,14 @@ func (r *Run) Skip(s Span, now time.Time) {
 	if r.pass != nil {
 		r.drop(s, now)
 	}
+}
+
+// trouble is that of the run's pass, or of the state's front.
+func (r *Run) trouble(state attempt.State) *trouble {
+	if r.pass != nil {
+		return &r.pass.trouble
+	}
+	return r.planner.trouble[state]
 }
 
 // Postpone says that nothing of the account may be asked before the given time, whatever is due.

@@ -32,8 +32,8 @@ type Planner struct {
 	settings   Settings
 	checkpoint *Checkpoint
 	tiers      []tier
-	trouble    map[attempt.State]*trouble
-	passes     []*pass // look-back and gaps: one per state and tier, and one per state
+	trouble    map[attempt.State]*trouble // of the fronts; passes wait for it too
+	passes     []*pass                    // look-back and gaps: one per state and tier, and one per state
 }
 
 // A pass is covered time, or gaps, of one state that are read again every so often.
@@ -44,6 +44,8 @@ type pass struct {
 	rest  []Span // what is left of the pass under way
 	width int64  // seconds
 	due   time.Time
+
+	trouble trouble
 }
 
 // NewPlanner plans for the states of the settings, from where the checkpoint is. States that it lacks are added to it.
@@ -88,12 +90,40 @@ func (p *Planner) Begin(now time.Time) *Run {
 			return p.front(lane, now)
 		}
 	}
-	for _, pass := range p.passes {
+	for range p.passes {
+		pass := p.longestDue(now)
+		if pass == nil {
+			break
+		}
 		if r := p.again(pass, now); r != nil {
 			return r
 		}
 	}
 	return nil
+}
+
+// longestDue is the pass that has been waiting for the longest time, nil if none is due. One that fails waits anew, so it
+// keeps no other from its turn.
+func (p *Planner) longestDue(now time.Time) *pass {
+	var first *pass
+	var since time.Time
+	for _, pass := range p.passes {
+		if ready := p.ready(pass); !ready.After(now) && (first == nil || ready.Before(since)) {
+			first, since = pass, ready
+		}
+	}
+	return first
+}
+
+// ready is when a pass is due and neither it nor its state's front backs off.
+func (p *Planner) ready(pass *pass) time.Time {
+	at := pass.due
+	for _, t := range []*trouble{&pass.trouble, p.trouble[pass.state]} {
+		if t.until.After(at) {
+			at = t.until
+		}
+	}
+	return at
 }
 
 // Wait is how long nothing will be due, at least one millisecond and at most the poll interval.
@@ -107,11 +137,7 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 		wait = min(wait, next.Sub(now))
 	}
 	for _, pass := range p.passes {
-		due := pass.due
-		if after := p.trouble[pass.state].until; after.After(due) {
-			due = after
-		}
-		wait = min(wait, due.Sub(now))
+		wait = min(wait, p.ready(pass).Sub(now))
 	}
 	return max(wait, time.Millisecond)
 }

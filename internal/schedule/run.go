@@ -40,18 +40,17 @@ func (p *Planner) front(lane []attempt.State, now time.Time) *Run {
 	return &Run{Kind: Front, States: lane, Lagging: lagging, planner: p, next: p.checkpoint.States[lane[0]].Front, until: until}
 }
 
-// again is a run of a pass over covered time or gaps, nil if there is nothing to do for it at now.
+// again is a run of a pass over covered time or gaps, nil if there was nothing to do for it: then it is done.
 func (p *Planner) again(pass *pass, now time.Time) *Run {
-	if pass.due.After(now) || p.trouble[pass.state].until.After(now) {
-		return nil
-	}
 	c := p.checkpoint.States[pass.state]
 	if len(pass.rest) == 0 {
 		if pass.kind == Gap {
 			pass.rest, pass.width = append(pass.rest, c.Gaps...), p.widest()
 		} else {
 			pass.rest = c.read(p.tiers[pass.tier].span(attempt.InstantOf(now), c.LookedBack[pass.tier]))
-			pass.width = c.Width
+			if pass.trouble.ceiling == 0 || pass.width > c.Width {
+				pass.width = c.Width
+			}
 		}
 	}
 	if len(pass.rest) == 0 {
@@ -104,10 +103,12 @@ func (r *Run) Yields(now time.Time) bool {
 
 // Read reports that s has been read whole for all the run's states, and that the longest of the answers had n entries.
 func (r *Run) Read(s Span, n int, now time.Time) {
-	for _, state := range r.States {
-		r.planner.trouble[state].clear()
-	}
 	width := r.planner.fit(r.width(), s.seconds(), n)
+	for _, state := range r.States {
+		t := r.trouble(state)
+		t.clear()
+		width = t.grow(r.width(), width, s.seconds())
+	}
 	if r.pass == nil {
 		for _, state := range r.States {
 			c := r.planner.checkpoint.States[state]
