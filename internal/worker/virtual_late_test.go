@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
 )
 
@@ -67,6 +68,32 @@ func TestVirtualLateWithoutLookback(t *testing.T) {
 		}
 		if missing < 10 || countLate(events) > 0 {
 			t.Errorf("%d events are missing and %d late: want some, and none", missing, countLate(events))
+		}
+	})
+}
+
+// An API that takes too long for wide windows of one state does not keep those of other states, and narrow ones, from
+// being read again.
+func TestVirtualLateWhereWideWindowsHang(t *testing.T) {
+	inVirtualTime(t, imochasim.Config{Seed: 13}, func(w *virtualWorld) {
+		err := w.sim.SetFaults(imochasim.Faults{Script: func(_ int, r imochasim.Request) imochasim.Fault {
+			if r.State == attempt.Cancelled && r.End.Sub(r.Start) > 4*time.Minute {
+				return imochasim.Fault{Kind: imochasim.Hang}
+			}
+			return imochasim.Fault{}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.schedule.PollInterval = time.Minute
+		w.populate(account, lateLives(13, time.Hour), 4*time.Hour)
+		p := w.runFor(8 * time.Hour)
+		if behind := time.Since(p.progressOf(account).Through); behind > 5*time.Minute {
+			t.Errorf("the front is %s behind", behind)
+		}
+		events := w.verify(account, w.scope(p.progressOf(account), time.Now()))
+		if n := countLate(events); n < 10 {
+			t.Errorf("%d events are late: the test shows nothing", n)
 		}
 	})
 }
