@@ -1,0 +1,6 @@
+//go:build race
+
+package worker_test
+
+// hugeEntries makes answers of 20 MB: the race detector makes reading ten times as slow.
+const hugeEntries = 400
