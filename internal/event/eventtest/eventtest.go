@@ -88,9 +88,8 @@ func Check(value []byte) (Event, error) {
 		return e, fmt.Errorf("eventId is %q, want %q, with or without the end of the window", e.EventID, id)
 	case e.Window.End.Before(e.Window.Start):
 		return e, fmt.Errorf("the window ends at %v, before it starts at %v", e.Window.End, e.Window.Start)
-	case e.Late && e.CameBack():
-		return e, fmt.Errorf("event %q is late and says that its invitation came back, which only new territory can show", e.EventID)
 	}
+	// An event may be late and say that its invitation came back: a state that was behind the others shows both.
 	return e, nil
 }
 

@@ -20,7 +20,7 @@
 //     status became visible only after it happened. If that was after the second had been read, the come-back cannot be
 //     seen. The status itself must still be told once.
 //   - A status that is taken again after it came late, with no other in between: it may be told again, since the last
-//     event that is not late has another status.
+//     event that is not late may have another status.
 //   - What the simulator itself hid ([Entry.Unsure]), or what the reader did not get to read ([Scope]).
 //
 // # What an event may say

@@ -144,14 +144,15 @@ type change struct {
 }
 
 // expectRow turns one invitation's changes, in the order of k, into its events. After a status that was told late, the
-// last event that is not late has another one; so the same status, taken again in time, may be told again.
+// last event that is not late may have another one; so the same status, taken again, may be told again.
 func expectRow(row []change, k key) []Expectation {
 	firm, sure := firmRuns(row, k)
+	others := slices.ContainsFunc(row, func(c change) bool { return c.Status != row[0].Status })
 	var out []Expectation
 	seen := map[attempt.Status]bool{}
 	atLeast, once := map[attempt.Status]int{}, map[attempt.Status]bool{}
 	for i, c := range row {
-		if n := len(out); i == 0 || row[i-1].Status != c.Status || n > 1 && out[n-1].Late {
+		if n := len(out); i == 0 || row[i-1].Status != c.Status || others && out[n-1].Late {
 			out = append(out, Expectation{ID: c.ID, Status: c.Status, State: c.State, ComeBack: seen[c.Status]})
 			seen[c.Status] = true
 		}
@@ -188,17 +189,14 @@ func expectRow(row []change, k key) []Expectation {
 func firmRuns(row []change, k key) (firm, sure []bool) {
 	loose := make([]bool, len(row))
 	lastOf := map[attempt.Status]int{}
-	previous := attempt.Status("")
 	for i, c := range row {
-		if c.certainty != inTime {
-			continue
-		}
-		if last, had := lastOf[c.Status]; had && c.Status != previous && k(c.At)/2-k(row[last].At)/2 <= quick {
+		// A late arrival may have been seen in time after all, and then is part of what happened quickly.
+		if last, had := lastOf[c.Status]; had && last < i-1 && k(c.At)/2-k(row[last].At)/2 <= quick {
 			for j := last; j <= i; j++ {
 				loose[j] = true
 			}
 		}
-		lastOf[c.Status], previous = i, c.Status
+		lastOf[c.Status] = i
 	}
 	firm = make([]bool, len(row))
 	sure = make([]bool, len(row))
