@@ -23,6 +23,10 @@ func (r returns) has(state attempt.State, e identity) bool {
 	return ok
 }
 
+// taken forgets an entry that is being told. An answer can show it twice, and where it is told late, nothing else keeps
+// it from being told again.
+func (r returns) taken(state attempt.State, e identity) { delete(r, returned{state, e}) }
+
 // lookForReturns finds out which entries of a are back in a status that was told before. An entry with such a status came
 // back, unless it lies in what the window shares with the one before, and was told from there. So two parts of the window
 // are asked for once more: what lies in the rest, from a second after the end of the window before, came back; what does

@@ -135,6 +135,7 @@ func (s *session) stageAttempt(run *schedule.Run, o *event.Observation, e *attem
 		o.Late = run.Lagging && standing.Others
 	case run.Kind == schedule.Front && standing.Superseded && returned.has(o.State, identityOf(e)):
 		o.CameBack, o.Late = true, run.Lagging
+		returned.taken(o.State, identityOf(e))
 	default:
 		s.batch.counts.Known++
 		return true

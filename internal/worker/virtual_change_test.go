@@ -70,11 +70,15 @@ func TestVirtualRefusedKey(t *testing.T) {
 func TestVirtualAddedState(t *testing.T) {
 	for i, b := range imochasim.Boundaries() {
 		t.Run(b.String(), func(t *testing.T) {
-			inVirtualTime(t, imochasim.Config{Boundary: b, Seed: uint64(i)}, func(w *virtualWorld) {
+			inVirtualTime(t, imochasim.Config{Boundary: b, Duplicates: 1, Seed: uint64(i)}, func(w *virtualWorld) {
 				w.schedule.PollInterval = 2 * time.Minute
 				w.populate(account, quietLives(uint64(50+i)), 5*time.Hour)
 				overtaken := imochasim.Change{ID: 7, Status: "Expired", At: w.began.Add(time.Hour)}
-				if err := w.sim.Add(string(account), overtaken, imochasim.Change{ID: 7, Status: "Completed", At: w.began.Add(90 * time.Minute)}); err != nil {
+				back := imochasim.Change{ID: 8, Status: "Expired", At: w.began.Add(80 * time.Minute)} // in a state that is behind
+				err := w.sim.Add(string(account), overtaken, imochasim.Change{ID: 7, Status: "Completed", At: w.began.Add(90 * time.Minute)},
+					imochasim.Change{ID: 8, Status: "Expired", At: w.began.Add(20 * time.Minute)},
+					imochasim.Change{ID: 8, Status: "Completed", At: w.began.Add(50 * time.Minute)}, back)
+				if err != nil {
 					t.Fatal(err)
 				}
 				w.schedule.States = []attempt.State{attempt.Completed, attempt.Cancelled}
@@ -85,7 +89,7 @@ func TestVirtualAddedState(t *testing.T) {
 
 				var mu sync.Mutex
 				newest := map[attempt.State]attempt.Instant{} // that was asked for
-				err := w.sim.SetFaults(imochasim.Faults{Script: func(_ int, r imochasim.Request) imochasim.Fault {
+				err = w.sim.SetFaults(imochasim.Faults{Script: func(_ int, r imochasim.Request) imochasim.Fault {
 					mu.Lock()
 					defer mu.Unlock()
 					newest[r.State] = max(newest[r.State], r.End)
@@ -105,13 +109,20 @@ func TestVirtualAddedState(t *testing.T) {
 				}
 				scope = w.scope(now, time.Now())
 				scope.Gaps = true
+				cameBack := 0
 				for _, e := range w.verify(account, scope) {
+					if e.ID == back.ID && strings.Contains(e.EventID, "@") {
+						cameBack++
+					}
 					if e.Late && e.WindowEnd.After(w.began.Add(2*time.Hour+5*time.Minute)) {
 						t.Errorf("%s of %s is late, though the states were together", e.EventID, e.WindowEnd)
 					}
 					if e.ID == overtaken.ID && e.Late != (e.Status == overtaken.Status) {
 						t.Errorf("%s: late %v", e.EventID, e.Late)
 					}
+				}
+				if cameBack != 1 {
+					t.Errorf("the come-back in the new state was told %d times", cameBack)
 				}
 			})
 		})

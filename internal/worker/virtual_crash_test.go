@@ -17,7 +17,8 @@ type weakLink struct {
 	kafka.RoundTripper
 	latency time.Duration // at most, each way
 	lose    float64
-	cut     func() // the process is told that it is dead
+	away    func(time.Time) bool // Kafka cannot be reached, and transactions run out of their time
+	cut     func()               // the process is told that it is dead
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -45,12 +46,12 @@ func (l *weakLink) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Reque
 		l.cut()
 	}
 	time.Sleep(wait)
-	if dead || loseRequest {
+	if dead || loseRequest || l.away(time.Now()) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	response, err := l.RoundTripper.RoundTrip(context.WithoutCancel(ctx), addr, req)
 	time.Sleep(back)
-	if loseAnswer {
+	if loseAnswer || l.away(time.Now()) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return response, err

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
+	"attemptstream/internal/kafkatx"
 )
 
 // modelSeeds is how many random worlds are lived in, and modelSeed is the first, unless the environment says otherwise.
@@ -87,6 +90,10 @@ func (m *model) play(w *virtualWorld) {
 	w.schedule.LookbackInterval = 30 * time.Minute
 	w.schedule.WindowAttempts = 20 + m.random.IntN(500)
 	w.populate(account, m.lives, busyFor)
+	apart := m.random.IntN(3) == 0
+	if apart {
+		m.separate(w)
+	}
 	stopped, killed := 0, 0
 	for w.until(busyFor+time.Hour) > 0 {
 		if m.run(w) {
@@ -104,9 +111,31 @@ func (m *model) play(w *virtualWorld) {
 		w.Errorf("in the end what is covered is %s behind, with %d gaps; %s", behind, now.Gaps, now.Problem)
 	}
 	// What is up to four hours old is read again every two hours.
-	events := w.verify(account, w.scope(now, time.Now().Add(-130*time.Minute)))
+	scope := w.scope(now, time.Now().Add(-130*time.Minute))
+	scope.Gaps = apart
+	events := w.verify(account, scope)
 	if killed == 0 || stopped == 0 || countLate(events) == 0 {
 		w.Logf("%d processes killed, %d stopped, %d events late: this world shows little", killed, stopped, countLate(events))
+	}
+}
+
+// separate lets single states fail for a while, and single seconds of them until the end.
+func (m *model) separate(w *virtualWorld) {
+	w.Helper()
+	faults := m.api.Faults
+	for range 1 + m.random.IntN(4) {
+		state := attempt.States()[m.random.IntN(3)]
+		from := w.began.Add(m.duration(busyFor / 2))
+		faults.Outages = append(faults.Outages, imochasim.Outage{State: state, From: from, To: from.Add(m.duration(time.Hour))})
+		second := attempt.InstantOf(w.began.Add(time.Duration(m.random.Int64N(int64(busyFor)))))
+		faults.Poisoned = append(faults.Poisoned, imochasim.Poisoned{State: state, Second: second})
+		change := imochasim.Change{ID: int64(second), Status: "Completed", At: second.Time()}
+		if err := w.sim.Add(string(account), change); err != nil {
+			w.Fatal(err)
+		}
+	}
+	if err := w.sim.SetFaults(faults); err != nil {
+		w.Fatal(err)
 	}
 }
 
@@ -115,8 +144,11 @@ func (m *model) run(w *virtualWorld) (killed bool) {
 	link := &weakLink{latency: m.latency, lose: m.lose, random: rand.New(rand.NewPCG(m.random.Uint64(), 0)), fuse: -1}
 	dead := make(chan struct{})
 	link.cut = sync.OnceFunc(func() { close(dead) })
+	from := time.Now().Add(m.duration(2 * time.Hour))
+	back := from.Add(m.duration(4 * time.Minute))
+	link.away = func(t time.Time) bool { return t.After(from) && t.Before(back) }
 	w.kafka = func(t kafka.RoundTripper) kafka.RoundTripper { link.RoundTripper = t; return link }
-	length := min(time.Duration(m.random.ExpFloat64()*float64(3*time.Hour)), w.until(busyFor+time.Hour))
+	length := min(m.duration(3*time.Hour), w.until(busyFor+time.Hour))
 	way := m.random.IntN(3)
 	if way == 0 {
 		link.fuse = m.random.IntN(300)
@@ -130,6 +162,15 @@ func (m *model) run(w *virtualWorld) (killed bool) {
 			link.kill()
 		}
 	}
-	p.stop()
+	if err := p.end(); errors.Is(err, kafkatx.ErrFenced) && time.Since(from) > transactionTimeout {
+		return true // Kafka was away for so long that it ended the transaction, which the worker cannot tell from another owner
+	} else if err != nil {
+		w.Fatalf("the worker failed: %v", err)
+	}
 	return killed
+}
+
+// duration is a random one with the given mean.
+func (m *model) duration(mean time.Duration) time.Duration {
+	return time.Duration(m.random.ExpFloat64() * float64(mean))
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,9 @@ const (
 	virtualAPI    = "127.0.0.1:80"
 	virtualTopic  = "attempts"
 )
+
+// transactionTimeout is the workers'.
+const transactionTimeout = time.Minute
 
 // A virtualWorld is a broker, a simulated API and workers that come and go, on a network in memory and in virtual time:
 // all of it is in one bubble of testing/synctest, where time passes only when everybody waits, so that a day takes some
@@ -138,6 +142,7 @@ type virtualProcess struct {
 	w      *virtualWorld
 	cancel context.CancelFunc
 	done   chan error
+	once   sync.Once
 	close  []func()
 }
 
@@ -152,7 +157,7 @@ func (w *virtualWorld) start(change ...func(*worker.Config)) *virtualProcess {
 	p := &virtualProcess{w: w, done: make(chan error, 1), close: []func(){client.Close}}
 	// Compressors have channels, which the pools of the libraries on both sides would carry from one bubble to another.
 	c := worker.Config{Kafka: client, Topics: w.layout, Events: encoder, Schedule: w.schedule, Concurrency: 4,
-		Compression: 0, TransactionTimeout: time.Minute, Log: w.log, Now: w.now}
+		Compression: 0, TransactionTimeout: transactionTimeout, Log: w.log, Now: w.now}
 	for name, key := range w.keys {
 		api, stop := w.api(name, key)
 		p.close = append(p.close, stop)
@@ -165,18 +170,27 @@ func (w *virtualWorld) start(change ...func(*worker.Config)) *virtualProcess {
 	ctx, cancel := context.WithCancel(w.Context())
 	p.cancel = cancel
 	go func() { p.done <- p.Run(ctx) }()
+	w.Cleanup(func() { _ = p.end() }) // where a test fails, and nobody else does
 	return p
 }
 
-// stop ends a worker, as SIGTERM does.
+// end ends a worker, as SIGTERM does, and answers what it had to say; nothing the second time.
+func (p *virtualProcess) end() (err error) {
+	p.once.Do(func() {
+		p.cancel()
+		err = <-p.done
+		for _, f := range p.close {
+			f()
+		}
+	})
+	return err
+}
+
+// stop ends a worker that works.
 func (p *virtualProcess) stop() {
 	p.w.Helper()
-	p.cancel()
-	if err := <-p.done; err != nil {
+	if err := p.end(); err != nil {
 		p.w.Fatalf("the worker failed: %v", err)
-	}
-	for _, f := range p.close {
-		f()
 	}
 }
 
