@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/event"
 	"attemptstream/internal/imocha"
+	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 )
 
@@ -17,8 +19,13 @@ type answer struct {
 	attempts  []attempt.Attempt // in the API's order
 	malformed []attempt.Malformed
 	length    int // entries as they came, the same ones too
+	bytes     int // of the entries' text
 	at        time.Time
 	doubtful  bool // it may have been cut, and nothing can tell
+
+	// rendered are the records of the attempts, as those of events that are neither late nor came back; nil: there are
+	// none yet.
+	rendered []kafkatx.Record
 }
 
 // Limits of an answer that is held in memory at once. What is longer is read in narrower windows; where there are none,
@@ -39,16 +46,15 @@ var (
 func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Span) (a *answer, err error) {
 	most := 4 * s.worker.Schedule.WindowAttempts
 	err = s.request(ctx, state, span.Window(), func() func(*imocha.Entry) error {
-		bytes := 0
 		a = &answer{state: state}
 		return func(e *imocha.Entry) error {
-			bytes += a.add(e)
+			a.add(e)
 			switch {
 			case span.Smallest():
-				if bytes > indivisibleBytes {
+				if a.bytes > indivisibleBytes {
 					return errTooLong
 				}
-			case bytes > divisibleBytes, a.length > most:
+			case a.bytes > divisibleBytes, a.length > most:
 				return errLong
 			}
 			return nil
@@ -58,17 +64,23 @@ func (s *session) ask(ctx context.Context, state attempt.State, span schedule.Sp
 	return a, err
 }
 
-// add keeps an entry, and returns its length.
-func (a *answer) add(e *imocha.Entry) int {
+// add keeps an entry.
+func (a *answer) add(e *imocha.Entry) {
 	a.length++
 	if e.Malformed != nil {
+		a.bytes += len(e.Malformed.Raw)
 		a.malformed = append(a.malformed, *e.Malformed)
-		return len(e.Malformed.Raw)
+		return
 	}
+	a.bytes += len(e.Attempt.Raw)
 	kept := e.Attempt
 	kept.Additional = slices.Clone(kept.Additional) // the client clears what e holds, and uses it again
 	a.attempts = append(a.attempts, kept)
-	return len(e.Attempt.Raw)
+}
+
+// observation is what the answer for span says of each of its attempts, without the attempt.
+func (a *answer) observation(s *session, span schedule.Span) event.Observation {
+	return event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
 }
 
 // An identity is what makes two entries the same.

@@ -1,9 +1,8 @@
 package worker
 
 import (
+	"sync"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatx"
@@ -46,29 +45,35 @@ type batch struct {
 	bytes   int
 	since   time.Time // of the first window; zero: nothing is staged
 
-	memory  arena
-	headers []kafka.Header
-	scratch []event.Header
+	own    *page     // for what was not rendered ahead; nil: nothing yet
+	pages  []*page   // whose records may be in the batch
+	unused sync.Pool // of pages
 }
 
-func (b *batch) event(o *event.Observation) {
-	buf := b.memory.take(1024 + 2*len(o.Attempt.Raw))
-	from := len(buf)
-	buf = event.AppendKey(buf, o.Attempt.ID)
-	key := buf[from:len(buf):len(buf)]
-	from = len(buf)
-	buf = b.encoder.AppendValue(buf, o)
-	value := buf[from:len(buf):len(buf)]
-	b.scratch, buf = b.encoder.AppendHeaders(b.scratch[:0], buf, o)
-	b.memory.put(buf)
-	b.add(kafkatx.Record{
-		Topic:     b.topics.Events.Name,
-		Partition: event.Partition(key, b.topics.Events.Partitions),
-		Time:      o.ObservedAt,
-		Key:       key,
-		Value:     value,
-		Headers:   b.keepHeaders(b.scratch),
-	}, identityOf(&o.Attempt))
+// newPage is an empty page for records that may become the batch's. It may be called at any time.
+func (b *batch) newPage() *page {
+	if p, ok := b.unused.Get().(*page); ok {
+		return p
+	}
+	return &page{topic: b.topics.Events, encoder: b.encoder}
+}
+
+// ownPage is for what was not rendered ahead.
+func (b *batch) ownPage() *page {
+	if b.own == nil {
+		b.own = b.newPage()
+		b.pages = append(b.pages, b.own)
+	}
+	return b.own
+}
+
+// event adds the record of o, rendered now unless it is rendered already.
+func (b *batch) event(o *event.Observation, rendered *kafkatx.Record) {
+	if rendered == nil {
+		r := b.ownPage().record(o)
+		rendered = &r
+	}
+	b.add(*rendered, identityOf(&o.Attempt))
 	b.counts.Events++
 }
 
@@ -80,7 +85,7 @@ func (b *batch) letter(d *event.DeadLetter) {
 		Time:      time.Time{},
 		Key:       key,
 		Value:     []byte(d.Raw),
-		Headers:   b.keepHeaders(d.Headers()),
+		Headers:   b.ownPage().keepHeaders(d.Headers()),
 	}, identity{raw: d.Raw})
 	b.counts.Dead++
 }
@@ -89,17 +94,6 @@ func (b *batch) add(r kafkatx.Record, from identity) {
 	b.bytes += len(r.Key) + len(r.Value)
 	b.records = append(b.records, r)
 	b.origins = append(b.origins, from)
-}
-
-func (b *batch) keepHeaders(headers []event.Header) []kafka.Header {
-	if cap(b.headers)-len(b.headers) < len(headers) {
-		b.headers = make([]kafka.Header, 0, max(len(headers), 2*cap(b.headers), 512))
-	}
-	from := len(b.headers)
-	for _, h := range headers {
-		b.headers = append(b.headers, kafka.Header{Key: h.Key, Value: h.Value})
-	}
-	return b.headers[from:len(b.headers):len(b.headers)]
 }
 
 // window counts a window that was read.
@@ -125,45 +119,11 @@ func (b *batch) reset() {
 	clear(b.records)
 	clear(b.origins)
 	b.records, b.origins = b.records[:0], b.origins[:0]
-	b.headers = b.headers[:0]
 	b.counts, b.bytes, b.since = Counts{}, 0, time.Time{}
-	b.memory.reset()
-}
-
-// An arena is memory that is appended to piece by piece and freed at once. Pieces do not move.
-type arena struct {
-	full   [][]byte
-	unused [][]byte
-	open   []byte
-}
-
-const arenaChunk = 256 << 10
-
-// take returns what to append to: memory that has room for n bytes, if the caller's guess is right.
-func (a *arena) take(n int) []byte {
-	if cap(a.open)-len(a.open) < n {
-		if a.open != nil && cap(a.open) == arenaChunk {
-			a.full = append(a.full, a.open)
-		}
-		if last := len(a.unused) - 1; last >= 0 && n <= arenaChunk {
-			a.open, a.unused = a.unused[last], a.unused[:last]
-		} else {
-			a.open = make([]byte, 0, max(n, arenaChunk))
-		}
+	for _, p := range b.pages {
+		p.reset()
+		b.unused.Put(p)
 	}
-	return a.open
-}
-
-// put takes back what take returned, appended to.
-func (a *arena) put(buf []byte) { a.open = buf }
-
-func (a *arena) reset() {
-	for _, chunk := range a.full {
-		a.unused = append(a.unused, chunk[:0])
-	}
-	a.full = a.full[:0]
-	if cap(a.open) != arenaChunk {
-		a.open = nil
-	}
-	a.open = a.open[:0]
+	clear(b.pages)
+	b.own, b.pages = nil, b.pages[:0]
 }

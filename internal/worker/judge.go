@@ -7,6 +7,7 @@ import (
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/dedupe"
 	"attemptstream/internal/event"
+	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 )
 
@@ -107,13 +108,17 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 			continue // everything is
 		}
 		for _, a := range answers {
-			o := event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
+			o := a.observation(s, span)
 			for i := range a.attempts {
 				e := &a.attempts[i]
 				if order != nil && order.of(a.state, identityOf(e)) != phase {
 					continue
 				}
-				all = s.stageAttempt(run, &o, e, returned) && all
+				var rendered *kafkatx.Record
+				if a.rendered != nil {
+					rendered = &a.rendered[i]
+				}
+				all = s.stageAttempt(run, &o, e, rendered, returned) && all
 			}
 		}
 	}
@@ -124,7 +129,9 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 }
 
 // stageAttempt stages an attempt, with what o says of its answer, if it is to be told.
-func (s *session) stageAttempt(run *schedule.Run, o *event.Observation, e *attempt.Attempt, returned returns) bool {
+func (s *session) stageAttempt(
+	run *schedule.Run, o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record, returned returns,
+) bool {
 	standing := s.account.Index.Look(e.ID, e.Status)
 	o.Late, o.CameBack = false, false
 	switch {
@@ -144,7 +151,7 @@ func (s *session) stageAttempt(run *schedule.Run, o *event.Observation, e *attem
 		return false
 	}
 	o.Attempt = *e
-	s.tell(o)
+	s.tell(o, rendered)
 	return true
 }
 
@@ -167,8 +174,9 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 	return all
 }
 
-// tell stages an event and what follows from it for the index.
-func (s *session) tell(o *event.Observation) {
+// tell stages an event and what follows from it for the index. What is rendered is the record unless more is to be said
+// than that it is new.
+func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 	counts := &s.batch.counts
 	switch {
 	case o.Late && o.CameBack:
@@ -183,7 +191,10 @@ func (s *session) tell(o *event.Observation) {
 			counts.CameBack++
 		}
 	}
-	s.batch.event(o)
+	if o.Late || o.CameBack {
+		rendered = nil
+	}
+	s.batch.event(o, rendered)
 }
 
 // refusals are entries that Kafka did not take, with the time of the last try. They are tried again after a while: who

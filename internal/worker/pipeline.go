@@ -12,12 +12,6 @@ import (
 	"attemptstream/internal/schedule"
 )
 
-// ahead is how many spans are read at once: enough to keep as many requests under way as the account may have, and one
-// more to be judged.
-func (s *session) ahead(run *schedule.Run) int {
-	return 1 + (s.worker.Concurrency+len(run.States)-1)/len(run.States)
-}
-
 // patience is how long what is staged may wait for more of a run whose answers are slow: a transaction costs about the
 // same whatever is in it.
 const patience = 200 * time.Millisecond
@@ -26,39 +20,26 @@ const patience = 200 * time.Millisecond
 // enough, or is the end of the run. Spans that were read in vain, since an earlier one ended the run, come again with the
 // next run; what was staged before them may then be staged still.
 func (s *session) execute(ctx context.Context, run *schedule.Run) error {
-	fetching, cancel := context.WithCancel(ctx)
-	var queue []*reading
-	defer func() {
-		cancel()
-		for _, r := range queue {
-			<-r.done
-		}
-	}()
+	q := s.newQueue(ctx, run)
+	defer q.close()
 	for ended := false; ; {
-		for !ended && len(queue) < s.ahead(run) && !run.Yields(s.worker.now()) {
-			span, ok := run.Next()
-			if !ok {
-				break
-			}
-			queue = append(queue, s.start(fetching, run, span))
-		}
 		if ended {
-			cancel() // what is under way would only use up the rate limit
+			q.cancel() // what is under way would only use up the rate limit
+		} else {
+			q.fill()
 		}
-		if s.batch.full() || s.batch.waited() > patience || !ended && len(queue) == 0 {
-			if err := s.commit(ctx); err != nil {
+		if s.batch.full() || s.batch.waited() > patience || !ended && q.empty() {
+			if err := s.commitBeside(ctx, q); err != nil {
 				return err
 			}
 		}
-		if ended || len(queue) == 0 {
+		if ended || q.empty() {
 			return nil
 		}
-		head := queue[0]
-		<-head.done
+		head := q.next()
 		if ctx.Err() != nil {
 			return nil // what is staged comes again
 		}
-		queue = queue[1:]
 		ended = !s.take(ctx, head)
 	}
 }
@@ -85,6 +66,9 @@ func (s *session) take(ctx context.Context, r *reading) bool {
 // settle judges what the states of run showed, which is whole, and stages it. It is false if that ends the run.
 func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) bool {
 	answers := r.answers()
+	if r.page != nil {
+		s.batch.pages, r.page = append(s.batch.pages, r.page), nil
+	}
 	verdict, state, err := s.judge(ctx, run, r.span, answers)
 	now := s.worker.now()
 	switch verdict {
@@ -190,7 +174,10 @@ func (s *session) complain(span schedule.Span, state attempt.State, err error) {
 }
 
 // commit commits what is staged, if anything is.
-func (s *session) commit(ctx context.Context) error {
+func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx, nil) }
+
+// commitBeside is commit while q goes on reading.
+func (s *session) commitBeside(ctx context.Context, q *queue) error {
 	changed, err := s.account.Changed()
 	if err != nil {
 		return err
@@ -204,7 +191,8 @@ func (s *session) commit(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	if err := s.producer.Commit(ctx, s.batch.records); err != nil {
+	err = q.during(func() error { return s.producer.Commit(ctx, s.batch.records) })
+	if err != nil {
 		return err
 	}
 	s.account.Commit()

@@ -1,0 +1,85 @@
+package worker
+
+import (
+	"context"
+
+	"attemptstream/internal/schedule"
+)
+
+// readBytes is about how much of answers that have been read may wait to be judged.
+const readBytes = 4 << 20
+
+// A queue holds the spans of a run that are read ahead, in order. One goroutine uses it.
+type queue struct {
+	s        *session
+	run      *schedule.Run
+	fetching context.Context
+	cancel   context.CancelFunc // ends what is under way, and starts nothing more
+	spans    []*reading
+	arrived  chan struct{} // has something in it when a span has been read whole since it was looked at last
+}
+
+func (s *session) newQueue(ctx context.Context, run *schedule.Run) *queue {
+	q := &queue{s: s, run: run, arrived: make(chan struct{}, 1)}
+	q.fetching, q.cancel = context.WithCancel(ctx)
+	return q
+}
+
+// fill starts as many spans as may be under way: enough for as many requests at once as the account may have, and one
+// more to be judged. What has been read does not count, so that requests go on while a transaction is committed, as long
+// as there is not too much of it. Where the API is slower than Kafka, it waits for the API alone.
+func (q *queue) fill() {
+	under, read := 0, 0
+	for _, r := range q.spans {
+		if r.ready() {
+			read += r.bytes()
+		} else {
+			under++
+		}
+	}
+	states := len(q.run.States)
+	most := 1 + (q.s.worker.Concurrency+states-1)/states
+	for under < most && read < readBytes && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
+		span, ok := q.run.Next()
+		if !ok {
+			return
+		}
+		q.spans = append(q.spans, q.s.start(q.fetching, q.run, span, q.arrived))
+		under++
+	}
+}
+
+func (q *queue) empty() bool { return len(q.spans) == 0 }
+
+// next waits for the oldest span and takes it from the queue, which must not be empty.
+func (q *queue) next() *reading {
+	head := q.spans[0]
+	q.spans = q.spans[1:]
+	<-head.done
+	return head
+}
+
+// during fills the queue while work runs, which must not touch the schedule. The nil queue only waits for it.
+func (q *queue) during(work func() error) error {
+	if q == nil {
+		return work()
+	}
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-q.arrived:
+			q.fill()
+		}
+	}
+}
+
+// close ends all that is under way and waits for it.
+func (q *queue) close() {
+	q.cancel()
+	for _, r := range q.spans {
+		<-r.done
+	}
+}
