@@ -142,6 +142,7 @@ func TestVirtualOutages(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.schedule.PollInterval = time.Minute
+		w.schedule.LookbackInterval = 30 * time.Minute
 		w.populate(account, quietLives(8), 7*time.Hour)
 		p := w.start()
 		together := func(hours float64) {

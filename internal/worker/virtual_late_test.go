@@ -38,7 +38,9 @@ func TestVirtualLateByHours(t *testing.T) {
 func TestVirtualLateByDays(t *testing.T) {
 	inVirtualTime(t, imochasim.Config{Boundary: imochasim.ExclusiveStart, Seed: 5}, func(w *virtualWorld) {
 		w.schedule.PollInterval, w.schedule.LookbackInterval = 30*time.Minute, 20*time.Minute
-		w.populate(account, lateLives(5, 60*time.Hour), 20*time.Hour)
+		lives := lateLives(5, 60*time.Hour)
+		lives.BurstsPerDay = 0
+		w.populate(account, lives, 20*time.Hour)
 		var p *virtualProcess
 		for time.Since(w.began) < 105*time.Hour { // hours 32 to 64 are read again every 21 hours
 			p = w.runFor(15 * time.Hour)

@@ -19,7 +19,7 @@ import (
 
 // modelSeeds is how many random worlds are lived in, and modelSeed is the first, unless the environment says otherwise.
 const (
-	modelSeeds    = 5
+	modelSeeds    = 4
 	modelSeed     = 1
 	modelSeedsVar = "ATTEMPTSTREAM_TEST_SEEDS" // such as 200
 	modelSeedVar  = "ATTEMPTSTREAM_TEST_SEED"
