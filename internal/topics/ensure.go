@@ -60,7 +60,7 @@ type ensurer struct {
 
 	unseenGrace time.Duration
 	unseenSince time.Time // since when a topic that must exist has been missing
-	lostBefore  bool      // the state topic was missing beside events when we last looked
+	lostSince   time.Time // since when the state topic has been missing beside events
 }
 
 // passingError is an error that time may cure.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -24,9 +25,11 @@ func (e *ensurer) lost(ctx context.Context, seen map[string]kafka.Topic) error {
 	}
 	err = fmt.Errorf("topic %q has been written to, and topic %q, which remembers what was told, does not exist: %w: restore it from a copy, or begin anew under another KAFKA_TOPIC; to have everything since STREAM_START_AT told a second time, create it: %s",
 		e.cfg.Topic, state.name, ErrStateLost, e.createCommand(state))
-	if !e.lostBefore {
-		// Another worker may have created all topics and written to them since we looked.
-		e.lostBefore = true
+	// It may have been created since we looked, or not be known to the broker that was asked.
+	if e.lostSince.IsZero() {
+		e.lostSince = time.Now()
+	}
+	if time.Since(e.lostSince) < e.unseenGrace {
 		return &passingError{err}
 	}
 	return err
