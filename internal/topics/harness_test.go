@@ -96,6 +96,12 @@ func (c *cluster) alter(t testing.TB, topic, name, value string) {
 	if _, err := res.On(topic, nil); err != nil {
 		t.Fatal(err)
 	}
+	// The broker that is asked hears of it a little later.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for c.setting(t, topic, name) != value {
+		<-tick.C // setting fails when the test's time is over
+	}
 }
 
 // setting is a topic's setting as Kafka tells it.
