@@ -17,6 +17,10 @@ type Checkpoint struct {
 	Account attempt.Account             `json:"account"`
 	States  map[attempt.State]*Coverage `json:"states"`
 	Trust   Trust                       `json:"trust"`
+	// Told and Dead are how many events and dead letters were told in all. What remembers them one by one is compared with
+	// these numbers when it is read again, so that a part of it that got lost is noticed.
+	Told int64 `json:"told,omitempty"`
+	Dead int   `json:"dead,omitempty"`
 }
 
 // NewCheckpoint is that of an account of which nothing has been read.

@@ -33,15 +33,20 @@ func (a *Account) Changed() (bool, error) {
 	if a.Index.DirtyBlocks() > 0 || len(a.Letters.Staged()) > 0 {
 		return true, nil
 	}
-	checkpoint, err := a.Checkpoint.Encode()
+	checkpoint, err := a.encodeCheckpoint()
 	return !slices.Equal(checkpoint, a.last), err
+}
+
+func (a *Account) encodeCheckpoint() ([]byte, error) {
+	a.Checkpoint.Told, a.Checkpoint.Dead = a.Index.Told(), a.Letters.Len()
+	return a.Checkpoint.Encode()
 }
 
 // AppendRecords appends the records of all that changed since the last Commit. They are for the transaction that holds
 // the events of the same changes. When it has committed, call Commit; when it was aborted, Rollback. When its outcome is
 // unknown, the Account is of no use any more: its owner recovers.
 func (a *Account) AppendRecords(dst []kafkatx.Record) ([]kafkatx.Record, error) {
-	checkpoint, err := a.Checkpoint.Encode()
+	checkpoint, err := a.encodeCheckpoint()
 	if err != nil {
 		return dst, fmt.Errorf("encode the checkpoint of account %s: %w", a.Name, err)
 	}

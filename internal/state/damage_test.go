@@ -29,10 +29,10 @@ func blockRecord(t testing.TB, account attempt.Account, id int64) kafkatx.Record
 	}
 	a.Index.Tell(id, "Completed")
 	records, err := a.AppendRecords(nil)
-	if err != nil || len(records) != 1 {
+	if err != nil || len(records) != 2 { // the checkpoint counts what was told
 		t.Fatal(records, err)
 	}
-	return records[0]
+	return records[1]
 }
 
 func with(r kafkatx.Record, change func(*kafkatx.Record)) kafkatx.Record {
@@ -133,6 +133,30 @@ func TestWhichRecordIsNamed(t *testing.T) {
 		var damage *state.RecordError
 		if !errors.As(err, &damage) || damage.Offset != test.offset {
 			t.Errorf("%s: %v, want offset %d", name, err, test.offset)
+		}
+	}
+}
+
+// A log that has lost blocks or letters which its checkpoint counts is refused: what they held would be told again.
+func TestLostRecords(t *testing.T) {
+	t.Parallel()
+	checkpoint := record("a/checkpoint", strings.Replace(checkpointJSON, `"trust"`, `"told":2,"dead":1,"trust"`, 1))
+	blocks := fakeLog{blockRecord(t, "a", 4097), blockRecord(t, "a", 9999)}
+	letter := record(letterKey("a", dedupe.Hash{0x5c}), "\x01")
+	if _, err := state.Recover(t.Context(), append(blocks, letter, checkpoint), state.Partition{}, "a"); err != nil {
+		t.Fatalf("nothing is lost: %v", err)
+	}
+	for name, log := range map[string]fakeLog{"a block": {blocks[0], letter, checkpoint}, "the letter": append(blocks, checkpoint), "all": {checkpoint}} {
+		_, err := state.Recover(t.Context(), log, state.Partition{Topic: "attempts.state"}, "a")
+		var damage *state.RecordError
+		if !errors.As(err, &damage) || damage.Key != "a/checkpoint" {
+			t.Errorf("without %s: %v", name, err)
+			continue
+		}
+		for _, part := range []string{"counts 2 events and 1 dead letters", "restore the topic from a copy"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("without %s: %q does not say %q", name, err, part)
+			}
 		}
 	}
 }

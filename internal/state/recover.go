@@ -98,6 +98,11 @@ func (r *recovery) finish(end int64) error {
 	if first != nil {
 		return first
 	}
+	if told, dead := r.Index.Told(), r.Letters.Len(); told < r.Checkpoint.Told || dead < r.Checkpoint.Dead {
+		return &RecordError{At: r.at, Offset: r.checkpoint.offset, Key: string(checkpointKey(r.Name)),
+			Err: fmt.Errorf("it counts %d events and %d dead letters, but the records beside it remember %d and %d: some are lost",
+				r.Checkpoint.Told, r.Checkpoint.Dead, told, dead)}
+	}
 	return nil
 }
 

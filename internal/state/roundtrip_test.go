@@ -39,7 +39,7 @@ func TestRecords(t *testing.T) {
 		got[string(r.Key)] = string(r.Value)
 	}
 	want := map[string]string{
-		"a.b-C_9/checkpoint":                              `{"version":1,"account":"a.b-C_9","states":{},"trust":{}}`,
+		"a.b-C_9/checkpoint":                              `{"version":1,"account":"a.b-C_9","states":{},"trust":{},"told":2,"dead":1}`,
 		"a.b-C_9/letter/0a0000000000000000000000000000ff": "\x01",
 		"a.b-C_9/block/648":                               "\x01\x01\x09Completed\x01\x01\xb9\x07\x00",
 		"a.b-C_9/block/-1":                                "\x01\x01\x07Expired\x01\x01\xff\x1f\x00",
