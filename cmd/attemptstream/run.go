@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,14 @@ Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and e
 	return c
 }
 
+// garbage is how much garbage may pile up, in percent of what is in use, before it is collected (the usual 100 would double
+// the memory). A backfill of a million attempts takes 58 MiB instead of 74, in the same time.
+const garbage = 50
+
 func (a *app) run(ctx context.Context, once bool) error {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	a, screen := a.onScreen()
 	set, log, err := a.settings(config.NeedAll)
 	if err != nil {

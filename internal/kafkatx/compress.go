@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// zstdWindow is enough for a whole batch, and keeps encoders small.
-	zstdWindow = 1 << 20
+	// zstdWindow is how far back a repetition is found. Records repeat each other, not what was long before: a window of
+	// the whole batch gained nothing, and took four times the memory for each processor.
+	zstdWindow = 256 << 10
 
 	// maxUncompressed bounds what a compressed batch of the log may unfold to.
 	maxUncompressed = 256 << 20
@@ -58,7 +59,7 @@ func (c *codecs) compress(dst, src []byte, codec kafka.Compression) ([]byte, err
 			// EncodeAll takes one of as many encoders as there are processors. The batch has a checksum of its own.
 			c.zstdEncoder, c.zstdErr = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
 				zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithWindowSize(zstdWindow),
-				zstd.WithEncoderCRC(false))
+				zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
 		})
 		if c.zstdErr != nil {
 			return dst, c.zstdErr

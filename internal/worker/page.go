@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"slices"
+
 	"github.com/segmentio/kafka-go"
 
 	"attemptstream/internal/event"
@@ -25,6 +27,13 @@ func (p *page) reset() {
 	clear(p.records)
 	p.records, p.headers = p.records[:0], p.headers[:0]
 	p.text.reset()
+}
+
+// grow makes room for n events.
+func (p *page) grow(n int) {
+	const headers = 7 // of an event
+	p.records = slices.Grow(p.records, n)
+	p.headers = slices.Grow(p.headers, headers*n)
 }
 
 // record is the record of an event. It is valid until the page is reset.

@@ -55,6 +55,13 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 // the time of a backfill, and here it runs side by side, and while transactions are committed.
 func (r *reading) render(s *session) {
 	r.page = s.batch.newPage()
+	n := 0
+	for i := range r.states {
+		if r.states[i].err == nil {
+			n += len(r.states[i].answer.attempts)
+		}
+	}
+	r.page.grow(n)
 	for i := range r.states {
 		a := r.states[i].answer
 		if r.states[i].err != nil {
