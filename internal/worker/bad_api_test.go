@@ -154,7 +154,7 @@ func TestConnectionRefused(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	defer server.CloseClientConnections()
-	if err := <-s.result; err != nil {
+	if err := s.ended(); err != nil {
 		t.Fatal(err)
 	}
 	w.verify(w.scope())

@@ -161,6 +161,18 @@ func (s *stage) end() {
 	}
 }
 
+// ended waits for the worker to end by itself, and returns what it says.
+func (s *stage) ended() error {
+	s.world.t.Helper()
+	select {
+	case err := <-s.result:
+		return err
+	case <-time.After(patience):
+		s.world.t.Fatalf("the worker does not end: %+v", s.Progress()[0])
+		return nil
+	}
+}
+
 // A clock is the time, moved forward as a test likes.
 type clock struct{ ahead atomic.Int64 }
 

@@ -35,15 +35,15 @@ func TestEntryLargerThanItsTopicAllows(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		start := time.Now().Add(-time.Hour).Truncate(time.Second)
 		w := newWorld(t, brokers, imochasim.Config{}, start, start.Add(50*time.Minute))
-		w.timeout = 10 * time.Second
+		w.timeout, w.schedule.WindowMax = 10*time.Second, 2*time.Minute
 		l := lives(70)
 		l.PerDay = 500
 		w.populate(l)
-		const id = 930001
+		const id, size = 930001, 5 << 20
 		at := start.Add(20 * time.Minute)
-		w.add(attempt.Completed, at, fmt.Sprintf(`{"testInvitationId":%d,"testStatus":"Completed","report":"%s"}`, id, noise(1, 5<<20)))
+		w.add(attempt.Completed, at, fmt.Sprintf(`{"testInvitationId":%d,"testStatus":"Completed","report":"%s"}`, id, noise(1, size)))
 		w.add(attempt.Completed, at, `{"testInvitationId":930002,"testStatus":"Completed"}`) // in the same second, and no larger than others
-		letter := `{"testInvitationId":"none","report":"` + noise(2, 5<<20) + `"}`
+		letter := `{"testInvitationId":"none","report":"` + noise(2, size) + `"}`
 		w.add(attempt.Expired, at.Add(5*time.Minute), letter)
 		end := w.schedule.Stop
 		w.schedule.Stop = 0 // it has to run for long enough to come back to its gaps

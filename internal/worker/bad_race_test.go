@@ -2,5 +2,5 @@
 
 package worker_test
 
-// hugeEntries makes answers of 20 MB: the race detector makes reading ten times as slow.
-const hugeEntries = 400
+// hugeEntries makes answers of 12 MB: the race detector makes reading ten times as slow.
+const hugeEntries = 250

@@ -107,7 +107,7 @@ func TestStateTopicDeleted(t *testing.T) {
 		w.delete(topics.StateTopic(w.topic))
 		w.add(attempt.Completed, day.Add(25*time.Minute), `{"testInvitationId":950001,"testStatus":"Completed"}`)
 		c.advance(10 * time.Minute)
-		err := <-s.result
+		err := s.ended()
 		var lost *worker.StateLostError
 		if !errors.As(err, &lost) || !errors.Is(err, kafkatx.ErrUnknownTopic) {
 			t.Fatalf("the worker ended with: %v", err)
@@ -147,7 +147,7 @@ func TestStateTopicCreatedAgain(t *testing.T) {
 		w.delete(topics.StateTopic(w.topic))
 		w.create(topics.StateTopic(w.topic), 3)
 		way.thaw()
-		err := <-s.result
+		err := s.ended()
 		var lost *worker.StateLostError
 		if !errors.As(err, &lost) {
 			t.Fatalf("the worker ended with: %v", err)

@@ -16,11 +16,16 @@ import (
 // crashWorld has an API so slow, and windows so narrow, that a backfill takes many transactions.
 func crashWorld(t *testing.T, brokers []string) *world {
 	t.Helper()
-	w := newWorld(t, brokers, imochasim.Config{Latency: imochasim.Latency{Fixed: 10 * time.Millisecond}}, day, day.Add(time.Hour))
-	w.populate(lives(40))
+	w := newWorld(t, brokers, imochasim.Config{Latency: imochasim.Latency{Fixed: 30 * time.Millisecond}}, day, day.Add(time.Hour))
+	l := lives(40)
+	l.PerDay = 700
+	w.populate(l)
 	w.schedule.WindowMax = time.Minute
 	return w
 }
+
+// oneByOne makes a worker read one window after the other.
+func oneByOne(c *worker.Config) { c.Concurrency = 1 }
 
 // A worker dies at a point of a transaction, another one takes over and finishes. Nothing is lost, nothing is told twice,
 // and when the first one turns out to be alive after all, it finds that it has been replaced, says so, and does no harm.
@@ -31,11 +36,8 @@ func TestCrashAndTakeover(t *testing.T) {
 		"after AddPartitionsToTxn":           {requestAdd, 1, answered},
 		"after the first produce":            {requestProduce, 1, answered},
 		"produce under way":                  {requestProduce, 3, late},
-		"after a produce of the third":       {requestProduce, 3, answerLost},
-		"before the first EndTxn":            {requestCommit, 1, neverSent},
 		"before the third EndTxn":            {requestCommit, 3, neverSent},
 		"EndTxn sent, under way":             {requestCommit, 2, late},
-		"EndTxn sent, its answer lost":       {requestCommit, 1, answerLost},
 		"EndTxn of the third, answer lost":   {requestCommit, 3, answerLost},
 		"committed, before memory changes":   {requestCommit, 1, answered},
 		"the third committed, before memory": {requestCommit, 3, answered},
@@ -61,7 +63,7 @@ func crashAndTakeOver(t *testing.T, w *world, at point) {
 	}
 	f := newFreezer(at)
 	defer f.thaw()
-	first := w.worker(f)
+	first := w.worker(f, oneByOne)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	result := make(chan error, 1)
@@ -111,34 +113,43 @@ func mustSayFenced(t *testing.T, p *process, err error) {
 
 // A worker whose request or answer gets lost, once or for longer than a transaction may take, goes on by itself.
 func TestLostRequestsAndAnswers(t *testing.T) {
-	const timeout = 4 * time.Second // of transactions
+	const timeout = 3 * time.Second // of transactions
 	type loss struct {
-		point
-		lasts time.Duration
-		then  error // what must have happened to a transaction; nil: it was committed all the same
+		points []point
+		lasts  time.Duration
+		then   error // what must have happened to a transaction; nil: all were committed all the same
 	}
-	losses := map[string]loss{}
-	for kind, nth := range map[string]int{requestInit: 1, requestAdd: 3, requestProduce: 3, requestCommit: 3} {
-		losses[kind+" request"] = loss{point: point{kind, nth, neverSent}}
-		losses[kind+" answer"] = loss{point: point{kind, nth, answerLost}}
+	losses := map[string]loss{
+		"each once": {points: []point{
+			{requestInit, 1, neverSent}, {requestInit, 2, answerLost},
+			{requestAdd, 1, answerLost}, {requestProduce, 1, answerLost}, {requestCommit, 1, answerLost},
+			{requestAdd, 4, neverSent}, {requestProduce, 4, neverSent}, {requestCommit, 4, neverSent},
+		}},
+		"aborted, since answers to produce stay out": {[]point{{requestProduce, 2, answerLost}}, timeout, kafkatx.ErrAborted},
+		"aborted, since produce requests stay out":   {[]point{{requestProduce, 2, neverSent}}, timeout, kafkatx.ErrAborted},
+		"outcome unknown, committed":                 {[]point{{requestCommit, 2, answerLost}}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
+		"outcome unknown, not committed":             {[]point{{requestCommit, 2, neverSent}}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
 	}
-	losses["aborted after answers to produce stay out"] = loss{point{requestProduce, 2, answerLost}, timeout, kafkatx.ErrAborted}
-	losses["aborted after produce requests stay out"] = loss{point{requestProduce, 2, neverSent}, timeout, kafkatx.ErrAborted}
-	losses["outcome unknown, committed"] = loss{point{requestCommit, 2, answerLost}, timeout + time.Second, kafkatx.ErrUnknownOutcome}
-	losses["outcome unknown, not committed"] = loss{point{requestCommit, 2, neverSent}, timeout + time.Second, kafkatx.ErrUnknownOutcome}
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		for name, lost := range losses {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				w := crashWorld(t, brokers)
-				lossy := &loser{way: transport(), at: lost.point, lasts: lost.lasts}
+				last := transport()
+				var lossy []*loser
+				for _, at := range lost.points {
+					l := &loser{way: last, at: at, lasts: lost.lasts}
+					last, lossy = l, append(lossy, l)
+				}
 				logs := newLog()
-				p := w.worker(lossy, logs.use, func(c *worker.Config) { c.TransactionTimeout = timeout })
+				p := w.worker(last, oneByOne, logs.use, func(c *worker.Config) { c.TransactionTimeout = timeout })
 				w.run(p)
 				w.verify(w.scope())
 				w.agree(p)
-				if lossy.times() == 0 {
-					t.Fatal("nothing was lost: the test shows nothing")
+				for _, l := range lossy {
+					if l.times() == 0 {
+						t.Errorf("%v was not lost: the test shows less than it should", l.at)
+					}
 				}
 				for _, outcome := range []error{kafkatx.ErrAborted, kafkatx.ErrUnknownOutcome} {
 					if had := logs.has(outcome); had != errors.Is(outcome, lost.then) {
