@@ -147,7 +147,8 @@ func TestVirtualOutages(t *testing.T) {
 		p := w.start()
 		together := func(hours float64) {
 			t.Helper()
-			time.Sleep(time.Until(at(hours)))
+			// Not in the very second of a poll, in which some of its requests are still to be made.
+			time.Sleep(time.Until(at(hours).Add(10 * time.Second)))
 			w.settle()
 			mu.Lock()
 			defer mu.Unlock()
