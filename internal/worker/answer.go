@@ -80,7 +80,7 @@ func (a *answer) add(e *imocha.Entry) {
 
 // observation is what the answer for span says of each of its attempts, without the attempt.
 func (a *answer) observation(s *session, span schedule.Span) event.Observation {
-	return event.Observation{Account: s.account.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
+	return event.Observation{Account: s.memory.Name, State: a.state, Window: span.Window(), ObservedAt: a.at}
 }
 
 // An identity is what makes two entries the same.

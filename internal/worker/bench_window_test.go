@@ -91,8 +91,8 @@ func benchWindow(b *testing.B, brokers []string, id func(int64) int64) {
 		}
 	}
 	var all []*history
-	for i, lane := range New(c).lanes {
-		all = append(all, newHistory(b, lane, told[i/twins], id))
+	for i, a := range New(c).accounts {
+		all = append(all, newHistory(b, a, told[i/twins], id))
 	}
 	b.ResetTimer()
 	for round := 0; b.Loop(); round++ {
@@ -177,7 +177,7 @@ func newHistory(b *testing.B, a *account, told int64, id func(int64) int64) *his
 		b.Fatal(memory.Index.Told(), err)
 	}
 	s := &session{
-		lane: a, account: memory, refused: refusals{}, seen: map[int64]attempt.Status{}, said: map[string]*silence{},
+		account: a, memory: memory, refused: refusals{}, seen: map[int64]attempt.Status{}, said: map[string]*silence{},
 		batch: batch{topics: a.worker.Topics, encoder: a.worker.Events},
 	}
 	s.plan()

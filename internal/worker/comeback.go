@@ -40,7 +40,7 @@ func (s *session) lookForReturns(
 	candidates := map[identity]struct{}{}
 	for i := range a.attempts {
 		e := &a.attempts[i]
-		standing := s.account.Index.Look(e.ID, e.Status)
+		standing := s.memory.Index.Look(e.ID, e.Status)
 		_, undecided := twice[e.ID] // what is told before it, of the same span, supersedes it
 		if standing.Told && (standing.Superseded || undecided) {
 			candidates[identityOf(e)] = struct{}{}

@@ -88,7 +88,7 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 			if _, ok := several[e.ID]; !ok {
 				continue
 			}
-			if standing := s.account.Index.Look(e.ID, e.Status); !standing.Told || standing.Superseded {
+			if standing := s.memory.Index.Look(e.ID, e.Status); !standing.Told || standing.Superseded {
 				open[e.ID] = struct{}{}
 			}
 		}
@@ -132,7 +132,7 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 func (s *session) stageAttempt(
 	run *schedule.Run, o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record, returned returns,
 ) bool {
-	standing := s.account.Index.Look(e.ID, e.Status)
+	standing := s.memory.Index.Look(e.ID, e.Status)
 	o.Late, o.CameBack = false, false
 	switch {
 	case run.Kind != schedule.Front && !standing.Told:
@@ -160,14 +160,14 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 	all := true
 	for i := range a.malformed {
 		m := &a.malformed[i]
-		hash := dedupe.HashOf(s.account.Name, a.state, m.Raw)
+		hash := dedupe.HashOf(s.memory.Name, a.state, m.Raw)
 		switch {
-		case s.account.Letters.Has(hash):
+		case s.memory.Letters.Has(hash):
 		case s.refused.is(identity{raw: m.Raw}, a.at):
 			all = false
 		default:
-			s.account.Letters.Add(hash)
-			s.batch.letter(&event.DeadLetter{Account: s.account.Name, State: a.state, Window: span.Window(), Reason: m.Reason,
+			s.memory.Letters.Add(hash)
+			s.batch.letter(&event.DeadLetter{Account: s.memory.Name, State: a.state, Window: span.Window(), Reason: m.Reason,
 				Hash: hash, Raw: m.Raw})
 		}
 	}
@@ -183,10 +183,10 @@ func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 		counts.CameBack++ // the index knows the status, and not which one was last
 		counts.Late++
 	case o.Late:
-		s.account.Index.TellLate(o.Attempt.ID, o.Attempt.Status)
+		s.memory.Index.TellLate(o.Attempt.ID, o.Attempt.Status)
 		counts.Late++
 	default:
-		s.account.Index.Tell(o.Attempt.ID, o.Attempt.Status)
+		s.memory.Index.Tell(o.Attempt.ID, o.Attempt.Status)
 		if o.CameBack {
 			counts.CameBack++
 		}

@@ -92,7 +92,7 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 	s.stats.problem(nil)
 	s.batch.window()
 	s.noteDoubt(r.span, answers)
-	s.account.Checkpoint.Trust = s.trust.snapshot()
+	s.memory.Checkpoint.Trust = s.trust.snapshot()
 	return verdict == told
 }
 
@@ -178,7 +178,7 @@ func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx,
 
 // commitBeside is commit while q goes on reading.
 func (s *session) commitBeside(ctx context.Context, q *queue) error {
-	changed, err := s.account.Changed()
+	changed, err := s.memory.Changed()
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 		s.batch.reset()
 		return nil
 	}
-	if s.batch.records, err = s.account.AppendRecords(s.batch.records); err != nil {
+	if s.batch.records, err = s.memory.AppendRecords(s.batch.records); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -195,8 +195,8 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 	if err != nil {
 		return err
 	}
-	s.account.Commit()
-	s.told = s.account.Index.Told()
+	s.memory.Commit()
+	s.told = s.memory.Index.Told()
 	s.report()
 	done := Commit{Account: s.name, Events: s.batch.counts.Events, Dead: s.batch.counts.Dead, Windows: s.batch.counts.Windows,
 		Took: time.Since(began)}

@@ -17,8 +17,8 @@ import (
 // A session is the time in which an account is owned: from taking its transactional id to losing it, or to an end whose
 // outcome is not known.
 type session struct {
-	*lane
-	account *state.Account
+	*account
+	memory  *state.Account
 	planner *schedule.Planner
 	trust   trust
 	refused refusals
@@ -27,9 +27,6 @@ type session struct {
 	stuck   *StuckError
 	said    map[string]*silence
 }
-
-// lane keeps the name account free for the memory of it.
-type lane = account
 
 // A StuckError is an account that cannot go on before somebody mends something, in a worker that is to end when it has
 // caught up.
@@ -53,8 +50,8 @@ func (a *account) session(ctx context.Context) error {
 		return err
 	}
 	s := &session{
-		lane:    a,
-		account: memory,
+		account: a,
+		memory:  memory,
 		refused: refusals{},
 		batch:   batch{topics: a.worker.Topics, encoder: a.worker.Events},
 		seen:    map[int64]attempt.Status{},
@@ -68,9 +65,9 @@ func (a *account) session(ctx context.Context) error {
 
 // plan begins with the checkpoint as it is.
 func (s *session) plan() {
-	s.planner = schedule.NewPlanner(s.worker.Schedule, s.account.Checkpoint, s.worker.now())
+	s.planner = schedule.NewPlanner(s.worker.Schedule, s.memory.Checkpoint, s.worker.now())
 	s.trust.mu.Lock()
-	s.trust.known = s.account.Checkpoint.Trust
+	s.trust.known = s.memory.Checkpoint.Trust
 	s.trust.mu.Unlock()
 	s.report()
 }
@@ -130,7 +127,7 @@ func (s *session) after(ctx context.Context, err error) error {
 		sleep(ctx, abortPause)
 	}
 	s.batch.reset()
-	if err := s.account.Rollback(); err != nil {
+	if err := s.memory.Rollback(); err != nil {
 		return err
 	}
 	s.plan()
@@ -141,7 +138,7 @@ func (s *session) after(ctx context.Context, err error) error {
 func (s *session) through() attempt.Instant {
 	var through attempt.Instant
 	for i, state := range s.worker.Schedule.States {
-		t := s.account.Checkpoint.States[state].Through()
+		t := s.memory.Checkpoint.States[state].Through()
 		if i == 0 || t < through {
 			through = t
 		}
@@ -152,7 +149,7 @@ func (s *session) through() attempt.Instant {
 // watchClock says so when the clock is behind what has been read already: nothing is due until it has caught up.
 func (s *session) watchClock(now time.Time) {
 	for _, state := range s.worker.Schedule.States {
-		front := s.account.Checkpoint.States[state].Front.Time()
+		front := s.memory.Checkpoint.States[state].Front.Time()
 		if back := front.Sub(now); back > 0 {
 			s.stats.problem(&ClockError{Behind: back})
 			s.quiet("clock", func(log *zap.Logger) {

@@ -77,7 +77,7 @@ func (s *session) report() {
 	var start, front attempt.Instant
 	gaps := 0
 	for i, state := range s.worker.Schedule.States {
-		c := s.account.Checkpoint.States[state]
+		c := s.memory.Checkpoint.States[state]
 		gaps += len(c.Gaps)
 		if i == 0 || c.Front < front {
 			front = c.Front
@@ -86,7 +86,7 @@ func (s *session) report() {
 			start = c.Start
 		}
 	}
-	through, told := s.through(), s.account.Index.Told()
+	through, told := s.through(), s.memory.Index.Told()
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	p := &s.stats.p

@@ -18,7 +18,7 @@ import (
 // A Worker reads its accounts until it is stopped.
 type Worker struct {
 	Config
-	lanes []*account
+	accounts []*account
 }
 
 // New is a worker. It does nothing before Run.
@@ -28,7 +28,7 @@ func New(c Config) *Worker {
 		w.Now = time.Now
 	}
 	for _, a := range c.Accounts {
-		w.lanes = append(w.lanes, &account{
+		w.accounts = append(w.accounts, &account{
 			worker: w,
 			name:   a.Name,
 			api:    a.API,
@@ -56,9 +56,9 @@ func (w *Worker) now() time.Time { return w.Now() }
 // Run reads all accounts side by side. It returns nil when ctx ends and, where the schedule has a Stop, when everything
 // up to it is committed. Otherwise it returns when no account is left: the errors say what became of each.
 func (w *Worker) Run(ctx context.Context) error {
-	errs := make([]error, len(w.lanes))
+	errs := make([]error, len(w.accounts))
 	var all sync.WaitGroup
-	for i, a := range w.lanes {
+	for i, a := range w.accounts {
 		all.Go(func() { errs[i] = a.run(ctx) })
 	}
 	all.Wait()
@@ -68,7 +68,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // Progress is where every account is, in the order of the configuration.
 func (w *Worker) Progress() []Progress {
 	var out []Progress
-	for _, a := range w.lanes {
+	for _, a := range w.accounts {
 		out = append(out, a.stats.progress())
 	}
 	return out
