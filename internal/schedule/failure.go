@@ -102,6 +102,11 @@ func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
 	return Again
 }
 
+// Cautious tells whether what was tried last of the run failed: then it is enough to try one span.
+func (r *Run) Cautious() bool {
+	return slices.ContainsFunc(r.States, func(state attempt.State) bool { return r.trouble(state).row > 0 })
+}
+
 // Part is the run for some of its states alone: after a Failed that says Part, those that have been read whole.
 func (r *Run) Part(states []attempt.State) *Run {
 	part := *r

@@ -104,3 +104,25 @@ func TestSkip(t *testing.T) {
 		t.Errorf("the gaps are %v, want %s still", gaps, s)
 	}
 }
+
+// After a failure one span is tried, until it has been read.
+func TestCautious(t *testing.T) {
+	now := start.Time().Add(time.Hour)
+	p := NewPlanner(settings(), NewCheckpoint("default"), now)
+	r := p.Begin(now)
+	if r.Cautious() {
+		t.Error("it is cautious though nothing failed")
+	}
+	s, _ := r.Next()
+	r.Failed(s, []attempt.State{attempt.Expired}, now)
+	now = now.Add(time.Minute)
+	r = p.Begin(now)
+	if !r.Cautious() {
+		t.Error("it is not cautious after a failure")
+	}
+	s, _ = r.Next()
+	r.Read(s, 1, now)
+	if r.Cautious() {
+		t.Error("it is cautious still, though what failed has been read")
+	}
+}

@@ -39,6 +39,9 @@ func (q *queue) fill() {
 	}
 	states := len(q.run.States)
 	most := 1 + (q.s.worker.Concurrency+states-1)/states
+	if q.run.Cautious() {
+		most = 1 // an API that is down is not asked for more
+	}
 	for under < most && read < readBytes && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
 		span, ok := q.run.Next()
 		if !ok {
