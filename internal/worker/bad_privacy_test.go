@@ -109,8 +109,8 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 	w.people()
 
 	said := &strings.Builder{}
-	run := func(p *process, limit time.Duration) {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
+	run := func(p *process) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		fmt.Fprintf(said, "%v %+v\n", p.Run(ctx), p.Progress())
 	}
@@ -123,7 +123,7 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 
 	// All that can go wrong with Kafka, while there is much personal data to be told.
 	for _, at := range []point{{requestInit, 1, answerLost}, {requestProduce, 1, answerLost}, {requestCommit, 1, answerLost}} {
-		run(w.worker(&loser{way: transport(), at: at}, use), patience)
+		run(w.worker(&loser{way: transport(), at: at}, use))
 	}
 	if !strings.Contains(logs.text(), "raise max.message.bytes") {
 		t.Error("no entry was too large: the test shows less than it should")
@@ -133,7 +133,7 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 	defer f.thaw()
 	result := make(chan struct{})
 	first := w.worker(f, use)
-	go func() { defer close(result); run(first, patience) }()
+	go func() { defer close(result); run(first) }()
 	<-f.frozen
 	w.read(use)
 	f.thaw()
@@ -141,9 +141,19 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 	w.schedule.Stop = w.schedule.Stop.Add(10 * time.Minute)
 	p := w.worker(nil, use)
 	w.delete(topics.DLQTopic(w.topic))
-	run(p, 4*time.Second)
+	until, enough := context.WithTimeout(t.Context(), patience)
+	defer enough()
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for until.Err() == nil && !strings.Contains(logs.text(), "does not exist") {
+			<-tick.C
+		}
+		enough()
+	}()
+	fmt.Fprintf(said, "%v %+v\n", p.Run(until), p.Progress())
 	w.writeState(topics.StatePartition(account, 3), "default/block/0", talk)
-	run(w.worker(nil, use), patience)
+	run(w.worker(nil, use))
 
 	fenced, corrupt := "has taken over", "cannot be used"
 	text := said.String() + logs.text()

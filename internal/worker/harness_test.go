@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds every wait for a worker.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 const account = attempt.DefaultAccount
 
