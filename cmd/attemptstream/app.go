@@ -85,7 +85,13 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(a.runCommand(), a.demoCommand(), a.simulateCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(
+		a.runCommand(),
+		a.demoCommand(),
+		a.simulateCommand(),
+		a.configCommand(),
+		a.versionCommand(),
+	)
 	root.SetFlagErrorFunc(usage)
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 	"attemptstream/internal/topics"
 	"attemptstream/internal/worker"
 )
-
-var errOutput = errors.New("--output: want table or json")
 
 // A system is a worker and what it is connected to.
 type system struct {
@@ -108,15 +105,10 @@ func (k key) Key() (string, error) { return k.secret.Read() }
 
 // connect reaches Kafka and makes sure of the topics.
 func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger) error {
-	tls, err := set.TLSConfig()
+	to, err := reach(set)
 	if err != nil {
 		return err
 	}
-	mechanism, err := set.SASL()
-	if err != nil {
-		return err
-	}
-	to := kafkatx.Config{Brokers: set.Brokers, TLS: tls, SASL: mechanism, ClientID: "attemptstream"}
 	everything := kafkatx.NewClient(to)
 	defer everything.Close()
 	log.Info("connecting to Kafka", zap.Strings("brokers", set.Brokers))
@@ -131,7 +123,7 @@ func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger)
 	for _, notice := range s.layout.Notices {
 		log.Warn(notice)
 	}
-	to.MetadataTopics = []string{s.layout.Events.Name, s.layout.State.Name, s.layout.DLQ.Name}
+	to.MetadataTopics = s.layout.Names()
 	s.kafka = kafkatx.NewClient(to)
 	s.closers = append(s.closers, s.kafka.Close)
 	return nil

@@ -17,9 +17,6 @@ func (a *app) configCommand() *cobra.Command {
   attemptstream config --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usage(c, errOutput)
-			}
 			now := time.Now()
 			if err := config.Print(a.out, config.Describe(a.env, config.NeedAll, now), output); err != nil {
 				return err
@@ -28,6 +25,6 @@ func (a *app) configCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&output, "output", "table", "table or json")
+	outputFlag(c.Flags(), &output)
 	return c
 }

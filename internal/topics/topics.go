@@ -39,6 +39,9 @@ type Layout struct {
 	Notices []string
 }
 
+// Names are those of the three topics.
+func (l *Layout) Names() []string { return []string{l.Events.Name, l.State.Name, l.DLQ.Name} }
+
 // StatePartition is the partition of the state topic that an account's records are in: by murmur2 of its name. It
 // depends on the number of partitions, so that may not change while the topic has data.
 func StatePartition(account attempt.Account, partitions int) int {
