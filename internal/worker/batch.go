@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"attemptstream/internal/complete"
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/topics"
@@ -40,7 +41,7 @@ type batch struct {
 	encoder *event.Encoder
 
 	records []kafkatx.Record
-	origins []identity // of records, as long as they are not the state's
+	origins []complete.Identity // of records, as long as they are not the state's
 	counts  Counts
 	bytes   int
 	since   time.Time // of the first window; zero: nothing is staged
@@ -73,7 +74,7 @@ func (b *batch) event(o *event.Observation, rendered *kafkatx.Record) {
 		r := b.ownPage().record(o)
 		rendered = &r
 	}
-	b.add(*rendered, identityOf(&o.Attempt))
+	b.add(*rendered, complete.IdentityOf(&o.Attempt))
 	b.counts.Events++
 }
 
@@ -86,11 +87,11 @@ func (b *batch) letter(d *event.DeadLetter) {
 		Key:       key,
 		Value:     []byte(d.Raw),
 		Headers:   b.ownPage().keepHeaders(d.Headers()),
-	}, identity{raw: d.Raw})
+	}, complete.Identity{Raw: d.Raw})
 	b.counts.Dead++
 }
 
-func (b *batch) add(r kafkatx.Record, from identity) {
+func (b *batch) add(r kafkatx.Record, from complete.Identity) {
 	b.bytes += len(r.Key) + len(r.Value)
 	b.records = append(b.records, r)
 	b.origins = append(b.origins, from)

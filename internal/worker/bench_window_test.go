@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/embedded"
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatest"
@@ -195,7 +196,7 @@ func (h *history) window(b *testing.B) {
 	r := &reading{}
 	answers := map[attempt.Status]*answer{}
 	for _, state := range attempt.States() {
-		a := &answer{state: state, at: h.worker.now()}
+		a := &answer{Answer: &complete.Answer{State: state, At: h.worker.now()}}
 		answers[map[attempt.State]attempt.Status{attempt.Completed: "Completed", attempt.Expired: "Expired", attempt.Cancelled: "Cancelled"}[state]] = a
 		r.states = append(r.states, stateReading{state: state, answer: a})
 	}
@@ -203,8 +204,8 @@ func (h *history) window(b *testing.B) {
 		id, status := h.id(h.next), statusOf(h.next)
 		h.next++
 		a := answers[status]
-		a.length++
-		a.attempts = append(a.attempts, attempt.Attempt{ID: id, Status: status, TestID: attempt.Some(id / 1000), Name: attempt.Some(fmt.Sprint("Name ", id)),
+		a.Length++
+		a.Attempts = append(a.Attempts, attempt.Attempt{ID: id, Status: status, TestID: attempt.Some(id / 1000), Name: attempt.Some(fmt.Sprint("Name ", id)),
 			Email: attempt.Some(fmt.Sprint(id, "@example.com")), InvitationType: attempt.Some("api"), Raw: "{}"})
 	}
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/schedule"
 )
@@ -15,17 +16,17 @@ type returns map[returned]struct{}
 // returned is an entry of a state.
 type returned struct {
 	state attempt.State
-	entry identity
+	entry complete.Identity
 }
 
-func (r returns) has(state attempt.State, e identity) bool {
+func (r returns) has(state attempt.State, e complete.Identity) bool {
 	_, ok := r[returned{state, e}]
 	return ok
 }
 
 // taken forgets an entry that is being told. An answer can show it twice, and where it is told late, nothing else keeps
 // it from being told again.
-func (r returns) taken(state attempt.State, e identity) { delete(r, returned{state, e}) }
+func (r returns) taken(state attempt.State, e complete.Identity) { delete(r, returned{state, e}) }
 
 // lookForReturns finds out which entries of a are back in a status that was told before. An entry with such a status came
 // back, unless it lies in what the window shares with the one before, and was told from there. So two parts of the window
@@ -37,24 +38,24 @@ func (r returns) taken(state attempt.State, e identity) { delete(r, returned{sta
 func (s *session) lookForReturns(
 	ctx context.Context, run *schedule.Run, span schedule.Span, a *answer, twice map[int64]struct{}, found *returns,
 ) error {
-	candidates := map[identity]struct{}{}
-	for i := range a.attempts {
-		e := &a.attempts[i]
+	candidates := map[complete.Identity]struct{}{}
+	for i := range a.Attempts {
+		e := &a.Attempts[i]
 		standing := s.memory.Index.Look(e.ID, e.Status)
 		_, undecided := twice[e.ID] // what is told before it, of the same span, supersedes it
 		if standing.Told && (standing.Superseded || undecided) {
-			candidates[identityOf(e)] = struct{}{}
+			candidates[complete.IdentityOf(e)] = struct{}{}
 		}
 	}
 	if len(candidates) == 0 {
 		return nil
 	}
-	before, end := run.Since(a.state, span), span.Window().End
-	inRest, err := s.shown(ctx, a.state, attempt.Window{Start: before.Add(attempt.Overlap), End: end}, candidates)
+	before, end := run.Since(a.State, span), span.Window().End
+	inRest, err := s.shown(ctx, a.State, attempt.Window{Start: before.Add(attempt.Overlap), End: end}, candidates)
 	if err != nil {
 		return err
 	}
-	inShared, err := s.shown(ctx, a.state, attempt.Window{Start: before.Add(-attempt.Overlap), End: before}, candidates)
+	inShared, err := s.shown(ctx, a.State, attempt.Window{Start: before.Add(-attempt.Overlap), End: before}, candidates)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (s *session) lookForReturns(
 		_, later := inRest[e]
 		_, shared := inShared[e]
 		if later || !shared {
-			(*found)[returned{a.state, e}] = struct{}{}
+			(*found)[returned{a.State, e}] = struct{}{}
 		}
 	}
 	return nil
@@ -73,9 +74,9 @@ func (s *session) lookForReturns(
 
 // shown are those of the candidates that a window shows. An empty window shows nothing and is not asked for.
 func (s *session) shown(
-	ctx context.Context, state attempt.State, w attempt.Window, candidates map[identity]struct{},
-) (map[identity]struct{}, error) {
-	found := map[identity]struct{}{}
+	ctx context.Context, state attempt.State, w attempt.Window, candidates map[complete.Identity]struct{},
+) (map[complete.Identity]struct{}, error) {
+	found := map[complete.Identity]struct{}{}
 	if w.Start >= w.End {
 		return found, nil
 	}
@@ -85,8 +86,8 @@ func (s *session) shown(
 			if e.Malformed != nil {
 				return nil
 			}
-			if _, ok := candidates[identityOf(&e.Attempt)]; ok {
-				found[identityOf(&e.Attempt)] = struct{}{}
+			if _, ok := candidates[complete.IdentityOf(&e.Attempt)]; ok {
+				found[complete.IdentityOf(&e.Attempt)] = struct{}{}
 			}
 			return nil
 		}

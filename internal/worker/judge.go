@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/dedupe"
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatx"
@@ -41,7 +42,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 	if fresh {
 		for _, a := range answers {
 			if err := s.lookForReturns(ctx, run, span, a, twice, &returned); err != nil {
-				return unknown, a.state, err
+				return unknown, a.State, err
 			}
 		}
 	}
@@ -49,7 +50,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 		order = phases{}
 		for _, a := range answers {
 			if err := s.lookForPhases(ctx, span, a, twice, order); err != nil {
-				return unknown, a.state, err
+				return unknown, a.State, err
 			}
 		}
 	}
@@ -65,8 +66,8 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 	seen, several := s.seen, map[int64]struct{}(nil)
 	clear(seen)
 	for _, a := range answers {
-		for i := range a.attempts {
-			e := &a.attempts[i]
+		for i := range a.Attempts {
+			e := &a.Attempts[i]
 			status, again := seen[e.ID]
 			if !again {
 				seen[e.ID] = e.Status
@@ -83,8 +84,8 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 	}
 	open := map[int64]struct{}{}
 	for _, a := range answers {
-		for i := range a.attempts {
-			e := &a.attempts[i]
+		for i := range a.Attempts {
+			e := &a.Attempts[i]
 			if _, ok := several[e.ID]; !ok {
 				continue
 			}
@@ -109,9 +110,9 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 		}
 		for _, a := range answers {
 			o := a.observation(s, span)
-			for i := range a.attempts {
-				e := &a.attempts[i]
-				if order != nil && order.of(a.state, identityOf(e)) != phase {
+			for i := range a.Attempts {
+				e := &a.Attempts[i]
+				if order != nil && order.of(a.State, complete.IdentityOf(e)) != phase {
 					continue
 				}
 				var rendered *kafkatx.Record
@@ -140,14 +141,14 @@ func (s *session) stageAttempt(
 	case run.Kind == schedule.Front && !standing.Told:
 		// Where other states are ahead, what they told of the invitation may have come later.
 		o.Late = run.Lagging && standing.Others
-	case run.Kind == schedule.Front && standing.Superseded && returned.has(o.State, identityOf(e)):
+	case run.Kind == schedule.Front && standing.Superseded && returned.has(o.State, complete.IdentityOf(e)):
 		o.CameBack, o.Late = true, run.Lagging
-		returned.taken(o.State, identityOf(e))
+		returned.taken(o.State, complete.IdentityOf(e))
 	default:
 		s.batch.counts.Known++
 		return true
 	}
-	if s.refused.is(identityOf(e), o.ObservedAt) {
+	if s.refused.is(complete.IdentityOf(e), o.ObservedAt) {
 		return false
 	}
 	o.Attempt = *e
@@ -158,16 +159,16 @@ func (s *session) stageAttempt(
 // stageLetters stages what of an answer cannot be an event.
 func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 	all := true
-	for i := range a.malformed {
-		m := &a.malformed[i]
-		hash := dedupe.HashOf(s.memory.Name, a.state, m.Raw)
+	for i := range a.Malformed {
+		m := &a.Malformed[i]
+		hash := dedupe.HashOf(s.memory.Name, a.State, m.Raw)
 		switch {
 		case s.memory.Letters.Has(hash):
-		case s.refused.is(identity{raw: m.Raw}, a.at):
+		case s.refused.is(complete.Identity{Raw: m.Raw}, a.At):
 			all = false
 		default:
 			s.memory.Letters.Add(hash)
-			s.batch.letter(&event.DeadLetter{Account: s.memory.Name, State: a.state, Window: span.Window(), Reason: m.Reason,
+			s.batch.letter(&event.DeadLetter{Account: s.memory.Name, State: a.State, Window: span.Window(), Reason: m.Reason,
 				Hash: hash, Raw: m.Raw})
 		}
 	}
@@ -199,11 +200,11 @@ func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 
 // refusals are entries that Kafka did not take, with the time of the last try. They are tried again after a while: who
 // reads that a topic's limit is too low may have raised it.
-type refusals map[identity]time.Time
+type refusals map[complete.Identity]time.Time
 
 const refusalPause = 10 * time.Minute
 
-func (r refusals) is(e identity, now time.Time) bool {
+func (r refusals) is(e complete.Identity, now time.Time) bool {
 	if len(r) == 0 {
 		return false
 	}
@@ -216,7 +217,7 @@ func (r refusals) any(answers []*answer, now time.Time) bool {
 		return false
 	}
 	for _, a := range answers {
-		for e := range a.entries() {
+		for e := range a.Entries() {
 			if r.is(e, now) {
 				return true
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/schedule"
 )
 
@@ -22,7 +23,7 @@ const (
 type phases map[returned]phase
 
 // of is the phase of an entry; one that is not in p has no other status to be told before or after.
-func (p phases) of(state attempt.State, e identity) phase {
+func (p phases) of(state attempt.State, e complete.Identity) phase {
 	if at, ok := p[returned{state, e}]; ok {
 		return at
 	}
@@ -33,10 +34,10 @@ func (p phases) of(state attempt.State, e identity) phase {
 // two seconds of the smallest window is asked for on its own, and the one that follows. What they do not tell apart came
 // in the same second.
 func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answer, ids map[int64]struct{}, found phases) error {
-	candidates := map[identity]struct{}{}
-	for i := range a.attempts {
-		if _, ok := ids[a.attempts[i].ID]; ok {
-			candidates[identityOf(&a.attempts[i])] = struct{}{}
+	candidates := map[complete.Identity]struct{}{}
+	for i := range a.Attempts {
+		if _, ok := ids[a.Attempts[i].ID]; ok {
+			candidates[complete.IdentityOf(&a.Attempts[i])] = struct{}{}
 		}
 	}
 	if len(candidates) == 0 {
@@ -44,15 +45,15 @@ func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answ
 	}
 	w := span.Window()
 	middle := w.Start.Add(attempt.Overlap)
-	first, err := s.shown(ctx, a.state, attempt.Window{Start: w.Start, End: middle}, candidates)
+	first, err := s.shown(ctx, a.State, attempt.Window{Start: w.Start, End: middle}, candidates)
 	if err != nil {
 		return err
 	}
-	second, err := s.shown(ctx, a.state, attempt.Window{Start: middle, End: w.End}, candidates)
+	second, err := s.shown(ctx, a.State, attempt.Window{Start: middle, End: w.End}, candidates)
 	if err != nil {
 		return err
 	}
-	third, err := s.shown(ctx, a.state, attempt.Window{Start: w.End, End: w.End.Add(attempt.Overlap)}, candidates)
+	third, err := s.shown(ctx, a.State, attempt.Window{Start: w.End, End: w.End.Add(attempt.Overlap)}, candidates)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answ
 		case inSecond && !inFirst:
 			at = edge
 		}
-		found[returned{a.state, e}] = at
+		found[returned{a.State, e}] = at
 	}
 	return nil
 }

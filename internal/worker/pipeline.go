@@ -92,20 +92,20 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 	s.stats.problem(nil)
 	s.batch.window()
 	s.noteDoubt(r.span, answers)
-	s.memory.Checkpoint.Trust = s.trust.snapshot()
+	s.memory.Checkpoint.Trust = s.reader.Trust.Known()
 	return verdict == told
 }
 
 // noteDoubt counts and names answers that may have been cut.
 func (s *session) noteDoubt(span schedule.Span, answers []*answer) {
 	for _, a := range answers {
-		if !a.doubtful {
+		if !a.Doubtful {
 			continue
 		}
 		s.batch.counts.Doubtful++
 		s.quiet("doubtful", func(log *zap.Logger) {
 			log.Warn("an answer may have been cut, and nothing can tell: all that is beyond doubt lies in one second",
-				zap.String("state", string(a.state)), zap.Stringer("span", span), zap.Int("entries", a.length))
+				zap.String("state", string(a.State)), zap.Stringer("span", span), zap.Int("entries", a.Length))
 		})
 	}
 }
@@ -135,7 +135,7 @@ func (s *session) failed(ctx context.Context, r *reading, states []attempt.State
 func (s *session) probe(ctx context.Context, r *reading, states []attempt.State) {
 	var answered []attempt.State
 	for _, state := range states {
-		if _, err := s.ask(ctx, state, r.run.Probe(state, r.span)); err == nil {
+		if _, err := s.reader.Ask(ctx, state, r.run.Probe(state, r.span)); err == nil {
 			answered = append(answered, state)
 			s.log.Error("a second cannot be read and becomes a gap; it is tried again for ever",
 				zap.String("state", string(state)), zap.Stringer("span", r.span))

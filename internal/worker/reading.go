@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/schedule"
 )
@@ -23,7 +24,7 @@ type reading struct {
 type stateReading struct {
 	state   attempt.State
 	answer  *answer
-	finding finding
+	finding complete.Finding
 	err     error
 }
 
@@ -33,8 +34,11 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 	var all sync.WaitGroup
 	for i, state := range run.States {
 		all.Go(func() {
-			a, f, err := s.readWhole(ctx, state, span)
-			r.states[i] = stateReading{state, a, f, err}
+			a, found, err := s.reader.Read(ctx, state, span)
+			r.states[i] = stateReading{state, nil, found, err}
+			if a != nil {
+				r.states[i].answer = &answer{Answer: a}
+			}
 		})
 	}
 	go func() {
@@ -58,7 +62,7 @@ func (r *reading) render(s *session) {
 	n := 0
 	for i := range r.states {
 		if r.states[i].err == nil {
-			n += len(r.states[i].answer.attempts)
+			n += len(r.states[i].answer.Attempts)
 		}
 	}
 	r.page.grow(n)
@@ -69,8 +73,8 @@ func (r *reading) render(s *session) {
 		}
 		o := a.observation(s, r.span)
 		from := len(r.page.records)
-		for j := range a.attempts {
-			o.Attempt = a.attempts[j]
+		for j := range a.Attempts {
+			o.Attempt = a.Attempts[j]
 			r.page.records = append(r.page.records, r.page.record(&o))
 		}
 		a.rendered = r.page.records[from:]
@@ -91,7 +95,7 @@ func (r *reading) bytes() int {
 	n := 0
 	for i := range r.states {
 		if a := r.states[i].answer; a != nil {
-			n += a.bytes
+			n += a.Bytes
 			for j := range a.rendered {
 				n += len(a.rendered[j].Value)
 			}
@@ -104,7 +108,7 @@ func (r *reading) bytes() int {
 func (r *reading) narrow() bool {
 	for i := range r.states {
 		s := &r.states[i]
-		if errors.Is(s.err, errLong) || s.err == nil && (s.finding == cut || s.finding == changed) {
+		if errors.Is(s.err, complete.ErrLong) || s.err == nil && (s.finding == complete.Cut || s.finding == complete.Changed) {
 			return true
 		}
 	}
@@ -137,7 +141,7 @@ func (r *reading) answers() []*answer {
 func longest(answers []*answer) int {
 	n := 0
 	for _, a := range answers {
-		n = max(n, a.length)
+		n = max(n, a.Length)
 	}
 	return n
 }

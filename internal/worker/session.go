@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/state"
@@ -20,7 +21,7 @@ type session struct {
 	*account
 	memory  *state.Account
 	planner *schedule.Planner
-	trust   trust
+	reader  complete.Reader
 	refused refusals
 	batch   batch
 	seen    map[int64]attempt.Status // memory of underTwoStatuses
@@ -57,6 +58,7 @@ func (a *account) session(ctx context.Context) error {
 		seen:    map[int64]attempt.Status{},
 		said:    map[string]*silence{},
 	}
+	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
 	s.plan()
 	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
 		zap.Duration("took", a.worker.now().Sub(began)))
@@ -66,9 +68,7 @@ func (a *account) session(ctx context.Context) error {
 // plan begins with the checkpoint as it is.
 func (s *session) plan() {
 	s.planner = schedule.NewPlanner(s.worker.Schedule, s.memory.Checkpoint, s.worker.now())
-	s.trust.mu.Lock()
-	s.trust.known = s.memory.Checkpoint.Trust
-	s.trust.mu.Unlock()
+	s.reader.Trust.Set(s.memory.Checkpoint.Trust)
 	s.report()
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 )
 
 // Progress is where an account is.
@@ -45,7 +46,7 @@ func (s *stats) request(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Requests++
-	if err != nil && !errors.Is(err, errLong) && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, complete.ErrLong) && !errors.Is(err, context.Canceled) {
 		s.p.Failed++
 	}
 }

@@ -1,0 +1,91 @@
+package complete
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imocha"
+)
+
+// An Answer is what one state showed for one span.
+type Answer struct {
+	State     attempt.State
+	Attempts  []attempt.Attempt // in the API's order
+	Malformed []attempt.Malformed
+	Length    int       // entries as they came, the same ones too
+	Bytes     int       // of the entries' text
+	At        time.Time // when it had been read
+	Doubtful  bool      // it may have been cut, and nothing can tell
+}
+
+// Limits of an answer that is held in memory at once. What is longer is read in narrower windows; where there are none,
+// the second limit counts, and what is longer still cannot be read.
+const (
+	divisibleBytes   = 4 << 20
+	indivisibleBytes = 512 << 20
+)
+
+var (
+	// ErrLong: the answer is longer than what is kept in memory, and can be had in parts.
+	ErrLong = errors.New("the answer is longer than what is kept in memory")
+
+	errTooLong = errors.New("a single second's answer is larger than 512 MiB")
+)
+
+// add keeps an entry.
+func (a *Answer) add(e *imocha.Entry) {
+	a.Length++
+	if e.Malformed != nil {
+		a.Bytes += len(e.Malformed.Raw)
+		a.Malformed = append(a.Malformed, *e.Malformed)
+		return
+	}
+	a.Bytes += len(e.Attempt.Raw)
+	kept := e.Attempt
+	kept.Additional = slices.Clone(kept.Additional) // the client clears what e holds, and uses it again
+	a.Attempts = append(a.Attempts, kept)
+}
+
+// An Identity is what makes two entries the same.
+type Identity struct {
+	ID     int64
+	Status attempt.Status
+	Raw    string // of a malformed entry
+}
+
+// IdentityOf is that of an attempt.
+func IdentityOf(a *attempt.Attempt) Identity { return Identity{ID: a.ID, Status: a.Status} }
+
+// Entries is the set of what the answer shows.
+func (a *Answer) Entries() map[Identity]struct{} {
+	set := make(map[Identity]struct{}, len(a.Attempts)+len(a.Malformed))
+	a.addTo(set)
+	return set
+}
+
+func (a *Answer) addTo(set map[Identity]struct{}) {
+	for i := range a.Attempts {
+		set[IdentityOf(&a.Attempts[i])] = struct{}{}
+	}
+	for i := range a.Malformed {
+		set[Identity{Raw: a.Malformed[i].Raw}] = struct{}{}
+	}
+}
+
+// doubt tells whether a half's answer may have been cut where the whole's was not cut: no cap is below the length of
+// an answer that was given, so a shorter one was not cut.
+func (a *Answer) doubt(whole *Answer) bool { return a.Doubtful && a.Length >= whole.Length }
+
+func same(a, b map[Identity]struct{}) bool { return len(a) == len(b) && within(a, b) }
+
+// within tells whether all of a is in b.
+func within(a, b map[Identity]struct{}) bool {
+	for e := range a {
+		if _, ok := b[e]; !ok {
+			return false
+		}
+	}
+	return true
+}
