@@ -88,6 +88,7 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 	root.AddCommand(
 		a.runCommand(),
 		a.demoCommand(),
+		a.statusCommand(),
 		a.simulateCommand(),
 		a.configCommand(),
 		a.versionCommand(),

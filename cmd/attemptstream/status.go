@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/config"
+	"attemptstream/internal/console"
+	"attemptstream/internal/operate/status"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var account attempt.Account
+	var output string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "How far each account has been read: covered through, front, gaps, ages, counts",
+		Long: `Says per account and state how far iMocha has been read, and what is wrong, from Kafka alone: it does not matter
+whether a worker runs, and a worker does not notice. The account that needs somebody most stands first. Times are UTC.
+
+It reports and judges nothing by its exit code: 0 also when accounts are in trouble. Scripts read --output json.`,
+		Example: `  KAFKA_BROKERS=kafka-1:9092 attemptstream status
+  attemptstream status --account emea
+  attemptstream status --output json | jq '.accounts[] | select(.alarm == "act") | .account'`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), account, output) },
+	}
+	accountFlag(c.Flags(), &account, "only this account")
+	outputFlag(c.Flags(), &output)
+	return c
+}
+
+func (a *app) status(ctx context.Context, account attempt.Account, output string) error {
+	o, err := a.open(ctx, config.NeedKafka)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	report, err := status.Read(ctx, o.kafka, o.layout, quiet(o.settings.Stream))
+	if err != nil {
+		return err
+	}
+	if account != "" {
+		if err := report.Only(account); err != nil {
+			return err
+		}
+	}
+	if output == "json" {
+		return printJSON(a.out, report)
+	}
+	return status.Table(a.out, report, console.ColoursFor(a.out, a.getenv("NO_COLOR")))
+}
+
+// quiet is how long a worker that is at work may commit nothing: its fronts move every poll interval.
+func quiet(set config.Stream) time.Duration {
+	return behindTime + set.SettleDelay + 2*set.PollInterval
+}
+
+// printJSON writes a report for scripts.
+func printJSON(w io.Writer, report any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package status
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"attemptstream/internal/console"
+)
+
+const (
+	// tableWidth is the longest line, as long as no number gets out of hand.
+	tableWidth = 100
+	// shownGaps is how many gaps of an account have a line.
+	shownGaps = 5
+)
+
+// Table writes a report for people.
+func Table(w io.Writer, r *Report, colours console.Colours) error {
+	t := &table{w: bufio.NewWriter(w), colours: colours}
+	t.head(r)
+	for i := range r.Accounts {
+		t.account(&r.Accounts[i])
+	}
+	for _, h := range r.Hidden {
+		t.text("", fmt.Sprintf("Partition %d of the state topic has had an open transaction at offset %d for more than %s (its log ends at %d): "+
+			"what was committed behind it is not shown here. The broker ends it at its timeout; if it does not, "+
+			"kafka-transactions.sh find-hanging finds it.", h.Partition, h.From, console.Span(openPatience), h.End))
+	}
+	return t.w.Flush() // a bufio.Writer keeps its first error
+}
+
+type table struct {
+	w       *bufio.Writer
+	colours console.Colours
+}
+
+func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
+
+// text writes a paragraph, whose lines begin with indent; the first one with mark in its place.
+func (t *table) text(mark, text string) {
+	indent := strings.Repeat(" ", utf8.RuneCountInString(mark))
+	for _, line := range wrap(text, tableWidth-len(indent)) {
+		t.line("%s%s", mark, line)
+		mark = indent
+	}
+}
+
+func (t *table) head(r *Report) {
+	need := 0
+	for i := range r.Accounts {
+		if r.Accounts[i].Alarm == Act {
+			need++
+		}
+	}
+	summary := console.Counted(len(r.Accounts), "account", "accounts")
+	switch {
+	case len(r.Accounts) == 0:
+		t.text("", fmt.Sprintf("%s at %s UTC: nothing was read yet.", r.Topic, clock(r.At)))
+		t.text("", "No account has a checkpoint, so no worker has committed anything: start one with attemptstream run. "+
+			"If one runs, its log says what it waits for; attemptstream config --check asks Kafka and iMocha.")
+		return
+	case need == 1:
+		summary += ", " + t.colours.Bad("1 needs somebody")
+	case need > 1:
+		summary += ", " + t.colours.Bad(console.Count(need)+" need somebody")
+	}
+	t.line("%s at %s UTC: %s", r.Topic, clock(r.At), summary)
+}
+
+func (t *table) account(a *Account) {
+	word := map[Alarm]string{Fine: t.colours.Good("fine"), Watch: t.colours.Strong("WATCH"), Act: t.colours.Bad("ACT")}[a.Alarm]
+	committed := "committed " + console.Span(a.CommitAge.Duration()) + " ago"
+	t.line("\n%s  %s  %s", t.colours.Strong(string(a.Name)), word, committed)
+	for _, p := range a.Problems {
+		t.text("  ! ", p)
+	}
+	if len(a.States) > 0 {
+		t.coverage(a)
+		t.rereading(a)
+		t.gaps(a)
+	}
+	cap := "no answer was found cut"
+	if a.AnswerCap > 0 {
+		cap = "answers are cut at " + console.Count(a.AnswerCap)
+	}
+	t.line("  %s and %s in all history; answers of %s are proven whole; %s",
+		console.Counted(a.Told, "event", "events"), console.Counted(a.Dead, "dead letter", "dead letters"),
+		console.Counted(a.ProvenLength, "entry", "entries"), cap)
+}
+
+func (t *table) coverage(a *Account) {
+	rows := [][]string{{"STATE", "SINCE", "COVERED THROUGH", "AGE", "FRONT", "AGE", "GAPS"}}
+	for i := range a.States {
+		s := &a.States[i]
+		rows = append(rows, []string{
+			string(s.Name), s.Start.Time().Format("2006-01-02 15:04"),
+			clock(s.CoveredThrough.Time()), console.Span(s.CoveredThroughAge.Duration()),
+			clock(s.Front.Time()), console.Span(s.FrontAge.Duration()), strconv.Itoa(len(s.Gaps)),
+		})
+	}
+	t.rows(rows)
+}
+
+func (t *table) rereading(a *Account) {
+	rows := [][]string{{"STATE", "NEXT WINDOW", "READ AGAIN FOR LATE ARRIVALS"}}
+	for i := range a.States {
+		s := &a.States[i]
+		again := "not yet, or turned off"
+		if n := len(s.LookedBack); n > 0 {
+			again = "last hour " + console.Span(s.LookedBack[0].Age.Duration()) + " ago"
+			if last := s.LookedBack[n-1]; n > 1 {
+				again += "; older than " + console.Span(last.Younger.Duration()) + " " + console.Span(last.Age.Duration()) + " ago"
+			}
+		}
+		rows = append(rows, []string{string(s.Name), console.Span(s.Width.Duration()), again})
+	}
+	t.rows(rows)
+}
+
+func (t *table) gaps(a *Account) {
+	shown, all := 0, 0
+	for i := range a.States {
+		s := &a.States[i]
+		all += len(s.Gaps)
+		for _, g := range s.Gaps[:min(len(s.Gaps), shownGaps-shown)] {
+			t.line("  gap of %s: %s to %s, %s, begins %s ago", s.Name, clock(g.From.Time()), clock(g.Until.Time()),
+				console.Span(g.Length.Duration()), console.Span(g.Age.Duration()))
+			shown++
+		}
+	}
+	if all > shown {
+		t.line("  and %s more: --output json has all", console.Counted(all-shown, "gap", "gaps"))
+	}
+}
+
+// rows writes columns, the first row faint.
+func (t *table) rows(rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+		}
+		line := strings.TrimRight(b.String(), " ")
+		if n == 0 {
+			line = t.colours.Faint(line)
+		}
+		t.line("%s", line)
+	}
+}
+
+// wrap breaks text at spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
