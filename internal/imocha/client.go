@@ -23,6 +23,9 @@ type Config struct {
 	Concurrency    int               // requests under way at once
 	Transport      http.RoundTripper // nil: one of the client's own
 	UserAgent      string            // empty: attemptstream
+	// Waited is told how long a request waited for the rate limit, or for the time that a 429 has set; nil is nobody. It
+	// is called from several goroutines.
+	Waited func(time.Duration)
 }
 
 // A Client asks the API of one account. It is safe for concurrent use.

@@ -23,7 +23,11 @@ const (
 
 // ask sends one request. It returns the problem with it, or the error with which each stopped it.
 func (c *Client) ask(ctx context.Context, state attempt.State, w attempt.Window, key string, each func(*Entry) error) (problem *Error, stop error) {
+	began := time.Now()
 	epoch, err := c.pace.wait(ctx)
+	if c.config.Waited != nil {
+		c.config.Waited(time.Since(began))
+	}
 	if err != nil {
 		return &Error{Err: err}, nil // the context has ended, which Attempts sees
 	}

@@ -11,6 +11,16 @@ type Coverage struct {
 	Width int64 `json:"width"`
 	// LookedBack[i] is when tier i of the look-back was last read to its end.
 	LookedBack []attempt.Instant `json:"lookedBack,omitempty"`
+	// Counts are what was told of the state in all its history, for people to see.
+	Counts Counts `json:"counts,omitzero"`
+}
+
+// Counts are what was told of a state.
+type Counts struct {
+	Told     int64 `json:"told,omitempty"`     // events, of which
+	Late     int64 `json:"late,omitempty"`     // were found by reading covered time again, or while the state was behind others
+	CameBack int64 `json:"cameBack,omitempty"` // tell of invitations that were in this status before
+	Dead     int64 `json:"dead,omitempty"`     // letters
 }
 
 // Through is the first instant that has not certainly been read: the start of the oldest gap, or the front. Everything

@@ -4,13 +4,14 @@ import (
 	"sync"
 	"time"
 
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/complete"
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/topics"
 )
 
-// Counts are what a batch, or a session's life, told.
+// Counts are what a batch, or a worker's life, told.
 type Counts struct {
 	Events   int // of which
 	Late     int
@@ -42,7 +43,9 @@ type batch struct {
 
 	records []kafkatx.Record
 	origins []complete.Identity // of records, as long as they are not the state's
-	counts  Counts
+	windows int
+	counts  map[attempt.State]Counts // without Windows
+	late    []time.Duration          // how long after its window each late event was found
 	bytes   int
 	since   time.Time // of the first window; zero: nothing is staged
 
@@ -75,7 +78,26 @@ func (b *batch) event(o *event.Observation, rendered *kafkatx.Record) {
 		rendered = &r
 	}
 	b.add(*rendered, complete.IdentityOf(&o.Attempt))
-	b.counts.Events++
+	b.count(o.State, func(c *Counts) { c.Events++ })
+}
+
+// count changes what is counted of a state.
+func (b *batch) count(state attempt.State, change func(*Counts)) {
+	if b.counts == nil {
+		b.counts = map[attempt.State]Counts{}
+	}
+	c := b.counts[state]
+	change(&c)
+	b.counts[state] = c
+}
+
+// total is what is staged of all states.
+func (b *batch) total() Counts {
+	total := Counts{Windows: b.windows}
+	for _, c := range b.counts {
+		total.add(c)
+	}
+	return total
 }
 
 func (b *batch) letter(d *event.DeadLetter) {
@@ -88,7 +110,7 @@ func (b *batch) letter(d *event.DeadLetter) {
 		Value:     []byte(d.Raw),
 		Headers:   b.ownPage().keepHeaders(d.Headers()),
 	}, complete.Identity{Raw: d.Raw})
-	b.counts.Dead++
+	b.count(d.State, func(c *Counts) { c.Dead++ })
 }
 
 func (b *batch) add(r kafkatx.Record, from complete.Identity) {
@@ -99,7 +121,7 @@ func (b *batch) add(r kafkatx.Record, from complete.Identity) {
 
 // window counts a window that was read.
 func (b *batch) window() {
-	b.counts.Windows++
+	b.windows++
 	if b.since.IsZero() {
 		b.since = time.Now()
 	}
@@ -120,7 +142,8 @@ func (b *batch) reset() {
 	clear(b.records)
 	clear(b.origins)
 	b.records, b.origins = b.records[:0], b.origins[:0]
-	b.counts, b.bytes, b.since = Counts{}, 0, time.Time{}
+	b.windows, b.bytes, b.since = 0, 0, time.Time{}
+	b.counts, b.late = nil, nil // who was told of the batch may keep them
 	for _, p := range b.pages {
 		p.reset()
 		b.unused.Put(p)

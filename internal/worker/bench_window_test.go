@@ -215,7 +215,7 @@ func (h *history) window(b *testing.B) {
 	if r.span, ok = r.run.Next(); !ok || !h.settle(b.Context(), r.run, r) {
 		b.Fatal("the window was not staged")
 	}
-	if h.batch.counts.Events != windowAttempts {
+	if h.batch.total().Events != windowAttempts {
 		b.Fatalf("%+v, want %d events", h.batch.counts, windowAttempts)
 	}
 	if err := h.commit(b.Context()); err != nil {

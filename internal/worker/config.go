@@ -42,13 +42,14 @@ type Config struct {
 	Now                func() time.Time // nil: time.Now
 	// Committed is called after every commit, one call at a time for each account; nil is nobody.
 	Committed func(Commit)
+	Meter     Meter // nil: nobody measures
 }
 
 // A Commit is what one transaction held of one account.
 type Commit struct {
 	Account attempt.Account
-	Events  int
-	Dead    int // letters
-	Windows int // that were read
-	Took    time.Duration
+	Counts
+	States map[attempt.State]Counts // without Windows
+	LateBy []time.Duration          // how long after the end of its window each late event was found
+	Took   time.Duration            // 0: nothing had to be told or remembered
 }

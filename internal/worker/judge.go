@@ -145,7 +145,7 @@ func (s *session) stageAttempt(
 		o.CameBack, o.Late = true, run.Lagging
 		returned.taken(o.State, complete.IdentityOf(e))
 	default:
-		s.batch.counts.Known++
+		s.batch.count(o.State, func(c *Counts) { c.Known++ })
 		return true
 	}
 	if s.refused.is(complete.IdentityOf(e), o.ObservedAt) {
@@ -168,6 +168,7 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 			all = false
 		default:
 			s.memory.Letters.Add(hash)
+			s.memory.Checkpoint.States[a.State].Counts.Dead++
 			s.batch.letter(&event.DeadLetter{Account: s.memory.Name, State: a.State, Window: span.Window(), Reason: m.Reason,
 				Hash: hash, Raw: m.Raw})
 		}
@@ -178,19 +179,23 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 // tell stages an event and what follows from it for the index. What is rendered is the record unless more is to be said
 // than that it is new.
 func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
-	counts := &s.batch.counts
+	kept := &s.memory.Checkpoint.States[o.State].Counts
+	kept.Told++
 	switch {
-	case o.Late && o.CameBack:
-		counts.CameBack++ // the index knows the status, and not which one was last
-		counts.Late++
+	case o.Late && o.CameBack: // the index knows the status, and not which one was last
 	case o.Late:
 		s.memory.Index.TellLate(o.Attempt.ID, o.Attempt.Status)
-		counts.Late++
 	default:
 		s.memory.Index.Tell(o.Attempt.ID, o.Attempt.Status)
-		if o.CameBack {
-			counts.CameBack++
-		}
+	}
+	if o.CameBack {
+		kept.CameBack++
+		s.batch.count(o.State, func(c *Counts) { c.CameBack++ })
+	}
+	if o.Late {
+		kept.Late++
+		s.batch.count(o.State, func(c *Counts) { c.Late++ })
+		s.batch.late = append(s.batch.late, o.ObservedAt.Sub(o.Window.End.Time()))
 	}
 	if o.Late || o.CameBack {
 		rendered = nil

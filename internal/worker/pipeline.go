@@ -102,7 +102,7 @@ func (s *session) noteDoubt(span schedule.Span, answers []*answer) {
 		if !a.Doubtful {
 			continue
 		}
-		s.batch.counts.Doubtful++
+		s.batch.count(a.State, func(c *Counts) { c.Doubtful++ })
 		s.quiet("doubtful", func(log *zap.Logger) {
 			log.Warn("an answer may have been cut, and nothing can tell: all that is beyond doubt lies in one second",
 				zap.String("state", string(a.State)), zap.Stringer("span", span), zap.Int("entries", a.Length))
@@ -183,8 +183,7 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 		return err
 	}
 	if !changed { // so there is nothing to tell either
-		s.stats.committed(s.batch.counts)
-		s.batch.reset()
+		s.settled(0)
 		return nil
 	}
 	if s.batch.records, err = s.memory.AppendRecords(s.batch.records); err != nil {
@@ -192,19 +191,26 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 	}
 	began := time.Now()
 	err = q.during(func() error { return s.producer.Commit(ctx, s.batch.records) })
+	took := time.Since(began)
+	s.worker.Meter.Transaction(s.name, took, err)
 	if err != nil {
 		return err
 	}
 	s.memory.Commit()
 	s.told = s.memory.Index.Told()
 	s.report()
-	done := Commit{Account: s.name, Events: s.batch.counts.Events, Dead: s.batch.counts.Dead, Windows: s.batch.counts.Windows,
-		Took: time.Since(began)}
-	s.stats.committed(s.batch.counts)
 	s.stats.transaction()
-	s.batch.reset()
-	if s.worker.Committed != nil {
-		s.worker.Committed(done)
-	}
+	s.settled(took)
 	return nil
+}
+
+// settled makes known what was staged, which is committed, or holds nothing that had to be.
+func (s *session) settled(took time.Duration) {
+	c := Commit{Account: s.name, Counts: s.batch.total(), States: s.batch.counts, LateBy: s.batch.late, Took: took}
+	s.stats.committed(c.Counts)
+	s.batch.reset()
+	s.worker.Meter.Told(c)
+	if s.worker.Committed != nil && took > 0 {
+		s.worker.Committed(c)
+	}
 }

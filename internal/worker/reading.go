@@ -31,6 +31,7 @@ type stateReading struct {
 // start reads span for all of the run's states, side by side, and then lets arrived have something in it.
 func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Span, arrived chan<- struct{}) *reading {
 	r := &reading{run: run, span: span, states: make([]stateReading, len(run.States)), done: make(chan struct{})}
+	s.stats.begin(r)
 	var all sync.WaitGroup
 	for i, state := range run.States {
 		all.Go(func() {
@@ -46,6 +47,7 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 		if run.Kind == schedule.Front && !run.Lagging {
 			r.render(s)
 		}
+		s.stats.end(r)
 		close(r.done)
 		select {
 		case arrived <- struct{}{}:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/imocha"
 )
 
@@ -25,8 +26,14 @@ func (s *session) request(
 	ctx context.Context, state attempt.State, w attempt.Window, begin func() func(*imocha.Entry) error,
 ) error {
 	for try := 1; ; try++ {
+		began := time.Now()
 		err := s.api.Attempts(ctx, state, w, begin())
 		s.stats.request(err)
+		if errors.Is(err, complete.ErrLong) { // the answer was there, and this reader ended it
+			s.worker.Meter.Request(s.name, state, time.Since(began), nil)
+		} else {
+			s.worker.Meter.Request(s.name, state, time.Since(began), err)
+		}
 		if err == nil || try == requestTries || !passes(err, s.worker.now()) {
 			return err
 		}

@@ -39,6 +39,7 @@ func (e *StuckError) Unwrap() error { return e.Err }
 // session owns the account until ctx ends (nil), everything up to the schedule's Stop is committed (nil), or something
 // happens that only a new session can follow.
 func (a *account) session(ctx context.Context) error {
+	defer a.stats.owned(false)
 	if err := a.producer.Init(ctx); err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
@@ -60,6 +61,7 @@ func (a *account) session(ctx context.Context) error {
 	}
 	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
 	s.plan()
+	a.stats.owned(true)
 	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
 		zap.Duration("took", a.worker.now().Sub(began)))
 	return s.work(ctx)

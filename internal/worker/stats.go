@@ -3,42 +3,37 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/complete"
 )
 
-// Progress is where an account is.
-type Progress struct {
-	Account attempt.Account
-	Start   time.Time // where its states began
-	Through time.Time // everything before it is told; zero before the account was taken over
-	Front   time.Time // of the state that is furthest behind
-	Gaps    int
-	Told    int64 // in all its history
-	Counts        // of this process
-	// Requests of this process, and how many of them failed.
-	Requests, Failed int64
-	Commits          int64
-	Problem          string // what is wrong at the moment, in words; empty: nothing
-}
-
 // stats are an account's figures, for whoever asks, at any time.
 type stats struct {
-	mu sync.Mutex
-	p  Progress
+	mu    sync.Mutex
+	p     Progress
+	under []*reading // what is being read, oldest first
+	now   func() time.Time
 }
 
-func newStats(name attempt.Account) *stats { return &stats{p: Progress{Account: name}} }
+func newStats(name attempt.Account, now func() time.Time) *stats {
+	return &stats{p: Progress{Account: name}, now: now}
+}
 
 func (s *stats) progress() Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.p
+	p := s.p
+	p.States, p.Problems = slices.Clone(s.p.States), slices.Clone(s.p.Problems)
+	for _, r := range s.under {
+		for _, state := range r.run.States {
+			p.Reading = append(p.Reading, Reading{State: state, Kind: r.run.Kind, Span: r.span})
+		}
+	}
+	return p
 }
 
 // request counts a request by its outcome. One that the reader itself ended was answered.
@@ -51,70 +46,93 @@ func (s *stats) request(err error) {
 	}
 }
 
+// mostProblems is how many of the last problems are kept.
+const mostProblems = 5
+
 // problem says what is wrong at the moment, nil if nothing.
 func (s *stats) problem(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Problem = ""
-	if err != nil {
-		s.p.Problem = err.Error()
+	if err == nil {
+		return
 	}
+	s.p.Problem = err.Error()
+	now := s.now()
+	if n := len(s.p.Problems); n > 0 && s.p.Problems[n-1].Text == s.p.Problem {
+		s.p.Problems[n-1].Last = now
+		s.p.Problems[n-1].Times++
+		return
+	}
+	s.p.Problems = append(s.p.Problems, Problem{First: now, Last: now, Times: 1, Text: s.p.Problem})
+	if n := len(s.p.Problems); n > mostProblems {
+		s.p.Problems = slices.Delete(s.p.Problems, 0, n-mostProblems)
+	}
+}
+
+// ended says that the account is not read any more.
+func (s *stats) ended(err error) {
+	s.problem(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.p.Ended = true
+}
+
+// owned says whether the account is this worker's at the moment.
+func (s *stats) owned(owned bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.p.Owned = owned
 }
 
 func (s *stats) committed(c Counts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Counts.add(c)
+	s.p.Worked = s.now()
 }
 
 func (s *stats) transaction() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Commits++
+	s.p.Committed = s.now()
+}
+
+func (s *stats) begin(r *reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.under = append(s.under, r)
+}
+
+func (s *stats) end(r *reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.under, r); i >= 0 {
+		s.under = slices.Delete(s.under, i, i+1)
+	}
 }
 
 // report makes the checkpoint's coverage known.
 func (s *session) report() {
-	var start, front attempt.Instant
-	gaps := 0
-	for i, state := range s.worker.Schedule.States {
-		c := s.memory.Checkpoint.States[state]
-		gaps += len(c.Gaps)
-		if i == 0 || c.Front < front {
-			front = c.Front
-		}
-		if i == 0 || c.Start < start {
-			start = c.Start
-		}
-	}
-	through, told := s.through(), s.memory.Index.Told()
+	p := &s.stats.p
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
-	p := &s.stats.p
-	p.Start, p.Through, p.Front, p.Gaps, p.Told = start.Time(), through.Time(), front.Time(), gaps, told
-}
-
-// quietTime is how long the same complaint is not repeated in the log.
-const quietTime = time.Minute
-
-// silence is a complaint that was made a short while ago.
-type silence struct {
-	since      time.Time
-	suppressed int
-}
-
-// quiet lets say log, unless the same was logged less than a minute ago.
-func (s *session) quiet(what string, say func(*zap.Logger)) {
-	now := time.Now()
-	last := s.said[what]
-	if last != nil && now.Sub(last.since) < quietTime {
-		last.suppressed++
-		return
+	p.Start, p.Front, p.Gaps = time.Time{}, time.Time{}, 0
+	states := make([]StateProgress, 0, len(s.worker.Schedule.States))
+	for i, state := range s.worker.Schedule.States {
+		c := s.memory.Checkpoint.States[state]
+		states = append(states, StateProgress{State: state, Start: c.Start.Time(), Front: c.Front.Time(), Through: c.Through().Time(),
+			Gaps: slices.Clone(c.Gaps), Counts: c.Counts})
+		p.Gaps += len(c.Gaps)
+		if front := c.Front.Time(); i == 0 || front.Before(p.Front) {
+			p.Front = front
+		}
+		if start := c.Start.Time(); i == 0 || start.Before(p.Start) {
+			p.Start = start
+		}
 	}
-	log := s.log
-	if last != nil && last.suppressed > 0 {
-		log = log.With(zap.Int("suppressed", last.suppressed))
-	}
-	s.said[what] = &silence{since: now}
-	say(log)
+	p.States, p.Through = states, s.through().Time()
+	p.Told, p.DeadLetters, p.IndexBytes = s.memory.Index.Told(), s.memory.Letters.Len(), s.memory.Index.Bytes()
+	p.Trust = s.reader.Trust.Known()
 }

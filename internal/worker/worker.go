@@ -27,6 +27,9 @@ func New(c Config) *Worker {
 	if w.Now == nil {
 		w.Now = time.Now
 	}
+	if w.Meter == nil {
+		w.Meter = noMeter{}
+	}
 	for _, a := range c.Accounts {
 		w.accounts = append(w.accounts, &account{
 			worker: w,
@@ -41,7 +44,7 @@ func New(c Config) *Worker {
 				TransactionTimeout: c.TransactionTimeout,
 				Compression:        c.Compression,
 			}),
-			stats: newStats(a.Name),
+			stats: newStats(a.Name, w.Now),
 			log:   c.Log.With(zap.String("account", string(a.Name))),
 		})
 	}
@@ -102,7 +105,10 @@ func (a *account) run(ctx context.Context) error {
 			return nil
 		}
 		if end := a.ending(err); end != nil {
-			a.stats.problem(end)
+			a.stats.ended(end)
+			if errors.Is(end, kafkatx.ErrFenced) {
+				a.worker.Meter.Fenced(a.name)
+			}
 			a.log.Error("the account is not read any more", zap.Error(end)) // others may go on for ever
 			return fmt.Errorf("account %s: %w", a.name, end)
 		}
