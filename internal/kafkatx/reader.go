@@ -38,14 +38,16 @@ func (c *Client) ReadCommitted(
 	ctx context.Context, topic string, partition int, from int64, fn func(Record) error,
 ) (next int64, err error) {
 	r := reader{
-		client: c,
-		tp:     topicPartition{topic, int32(partition)},
-		next:   max(from, 0),
-		end:    -1,
-		fn:     fn,
-		buf:    c.buffers.get(),
-		flat:   c.buffers.get(),
+		client:   c,
+		tp:       topicPartition{topic, int32(partition)},
+		next:     max(from, 0),
+		end:      -1,
+		fn:       fn,
+		maxBytes: fetchBytes,
+		buf:      c.buffers.get(),
+		flat:     c.buffers.get(),
 	}
+	r.each = r.records
 	err = r.run(ctx)
 	c.buffers.put(r.buf)
 	c.buffers.put(r.flat)
@@ -55,14 +57,16 @@ func (c *Client) ReadCommitted(
 	return r.next, err
 }
 
-// reader is one call of ReadCommitted.
+// reader is one call of ReadCommitted or Batches.
 type reader struct {
-	client  *Client
-	tp      topicPartition
-	next    int64 // everything before it is done
-	end     int64 // the last stable offset of the first answer; -1 before
-	fn      func(Record) error
-	foreign bool // the error is fn's
+	client   *Client
+	tp       topicPartition
+	next     int64                // everything before it is done
+	end      int64                // where to stop; -1: at the last stable offset of the first answer
+	each     func(logBatch) error // takes a batch with committed records
+	fn       func(Record) error   // takes the records of a batch that is given to records
+	maxBytes int32
+	foreign  bool // the error is the caller's
 
 	buf     []byte // of the answers
 	flat    []byte // of uncompressed records
@@ -95,6 +99,11 @@ func (r *reader) run(ctx context.Context) error {
 			before := r.next
 			if err := r.take(a); err != nil {
 				return err
+			}
+			if r.next == before && a.lastStableOffset < r.end {
+				// A leader that knows less than the last one did: what is missing in its answer may be there.
+				err = kafka.OffsetNotAvailable
+				break
 			}
 			if r.next == before {
 				if empty++; empty == emptyAnswers {
@@ -153,7 +162,7 @@ func (r *reader) fetch(ctx context.Context, patience bool) (*fetchAnswer, error)
 		clientID:       r.client.clientID,
 		topicPartition: r.tp,
 		offset:         r.next,
-		maxBytes:       fetchBytes,
+		maxBytes:       r.maxBytes,
 		buf:            r.buf[:cap(r.buf)],
 	}
 	if patience {
@@ -225,7 +234,7 @@ func (r *reader) take(a *fetchAnswer) error {
 			return r.corrupt(batch.baseOffset(), err)
 		}
 		if !skip {
-			if err := r.records(batch); err != nil {
+			if err := r.each(batch); err != nil {
 				return err
 			}
 		}

@@ -201,6 +201,15 @@ func TestReadScripts(t *testing.T) {
 		},
 		got: []int64{0}, next: 9, offsets: []int64{0, 1, 1, 1},
 	}, {
+		name: "a new leader that does not know yet what the last one did",
+		answers: script{
+			answer(fetchAnswer{lastStableOffset: 4, batches: data(1, 0, 0, 0)}),
+			answer(fetchAnswer{lastStableOffset: 1}), answer(fetchAnswer{lastStableOffset: 1}), answer(fetchAnswer{lastStableOffset: 1}),
+			answer(fetchAnswer{lastStableOffset: 1}),
+			answer(fetchAnswer{lastStableOffset: 4, batches: join(data(1, 1, 2, 1, 2), commitMarker(1, 3))}),
+		},
+		got: []int64{0, 1, 2}, next: 4,
+	}, {
 		name: "one empty answer is not the end",
 		answers: script{
 			answer(fetchAnswer{lastStableOffset: 2}), answer(fetchAnswer{lastStableOffset: 2}),
