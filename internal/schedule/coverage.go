@@ -67,3 +67,16 @@ func (c *Coverage) read(s Span) []Span {
 	}
 	return spans
 }
+
+// missing tells whether i is in a gap, and until when, at most until end, that does not change.
+func (c *Coverage) missing(i, end attempt.Instant) (missing bool, until attempt.Instant) {
+	for _, g := range c.Gaps {
+		switch {
+		case i < g.From:
+			return false, min(end, g.From)
+		case i < g.Until:
+			return true, min(end, g.Until)
+		}
+	}
+	return false, end
+}

@@ -65,6 +65,9 @@ const (
 
 // Failed reports that s could not be read for some of the run's states. The run has ended.
 func (r *Run) Failed(s Span, states []attempt.State, now time.Time) Verdict {
+	if r.Kind == Replay {
+		return r.replayFailed(s, now)
+	}
 	again := true
 	for _, state := range r.States {
 		if !slices.Contains(states, state) {
@@ -107,23 +110,34 @@ func (r *Run) Cautious() bool {
 	return slices.ContainsFunc(r.States, func(state attempt.State) bool { return r.trouble(state).row > 0 })
 }
 
-// Part is the run for some of its states alone: after a Failed that says Part, those that have been read whole.
+// Part is the run for some of its states alone: after a Failed that says Part, those that have been read whole. The same
+// goes for a replay when all that failed have answered the Probe; the others pass over the second.
 func (r *Run) Part(states []attempt.State) *Run {
 	part := *r
-	part.States = states
+	part.States, part.parted = states, r.parted+len(r.States)-len(states)
 	return &part
 }
 
 // Probe is the youngest second of state before s that is not in a gap: it was read when it was the front, so an API that
-// works shows it again.
+// works shows it again. For a replay it is the youngest of all, for a second that was read long ago may be gone.
 func (r *Run) Probe(state attempt.State, s Span) Span {
-	end := r.Since(state, s)
+	end := s.From
+	if c := r.planner.checkpoint.States[state]; c != nil {
+		if r.Kind == Replay {
+			end = c.Front
+		}
+		end = c.before(end)
+	}
 	return Span{From: end - 1, Until: end}
 }
 
 // Probed reports for which of the states the probe was answered. For those s becomes a gap, and the front moves on; the
-// others are down, and s is tried again for as long as they are.
+// others are down, and s is tried again for as long as they are. A replay waits for all states, and does not move on.
 func (r *Run) Probed(s Span, answered []attempt.State) {
+	if r.Kind == Replay {
+		r.pass.trouble.failures = tries - 1
+		return
+	}
 	for _, state := range answered {
 		r.planner.checkpoint.States[state].skip(s)
 		r.planner.trouble[state].clear()
@@ -135,8 +149,12 @@ func (r *Run) Probed(s Span, answered []attempt.State) {
 }
 
 // Skip reports that s was read and that not all of it could be told: it becomes a gap of all the run's states, and is
-// read again with the gaps. Gaps that are read again stay.
+// read again with the gaps. Gaps that are read again stay; a replay passes over it.
 func (r *Run) Skip(s Span, now time.Time) {
+	if r.Kind == Replay {
+		r.Part(nil).replayed(s, 0)
+		return
+	}
 	for _, state := range r.States {
 		r.trouble(state).clear()
 		if r.Kind == Front {
@@ -158,6 +176,9 @@ func (r *Run) trouble(state attempt.State) *trouble {
 
 // Postpone says that nothing of the account may be asked before the given time, whatever is due.
 func (p *Planner) Postpone(until time.Time) {
+	if until.After(p.postponed) {
+		p.postponed = until
+	}
 	for _, t := range p.trouble {
 		if until.After(t.until) {
 			t.until = until

@@ -34,12 +34,15 @@ type Planner struct {
 	tiers      []tier
 	trouble    map[attempt.State]*trouble // of the fronts; passes wait for it too
 	passes     []*pass                    // look-back and gaps: one per state and tier, and one per state
+	order      *pass                      // nil: nothing has been ordered
+	postponed  time.Time                  // nothing may be asked for before
 }
 
-// A pass is covered time, or gaps, of one state that are read again every so often.
+// A pass is covered time, or gaps, of one state that are read again every so often; or an order, which is read once.
 type pass struct {
 	kind  Kind
 	state attempt.State
+	order *Order // of a Replay, which has no state, rest or due
 	tier  int
 	rest  []Span // what is left of the pass under way
 	width int64  // seconds
@@ -79,7 +82,7 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 // Begin is the work that is due at now, nil if there is none. Fronts come first: what is new must not wait for what is
 // read again. Of several fronts, the one furthest ahead comes first where it has little to read, since that is the one
 // people watch. Where it has much to read itself, those furthest behind come first, so that states that have parted soon
-// go together again.
+// go together again. What has been ordered comes last.
 func (p *Planner) Begin(now time.Time) *Run {
 	lanes := p.lanes()
 	if p.due(lanes[0], now) && (len(lanes) == 1 || p.short(lanes[0], now)) {
@@ -99,7 +102,7 @@ func (p *Planner) Begin(now time.Time) *Run {
 			return r
 		}
 	}
-	return nil
+	return p.carryOut(now)
 }
 
 // longestDue is the pass that has been waiting for the longest time, nil if none is due. One that fails waits anew, so it
@@ -115,13 +118,24 @@ func (p *Planner) longestDue(now time.Time) *pass {
 	return first
 }
 
-// ready is when a pass is due and neither it nor its state's front backs off.
+// ready is when a pass is due and neither it nor the front of any of its states backs off.
 func (p *Planner) ready(pass *pass) time.Time {
 	at := pass.due
-	for _, t := range []*trouble{&pass.trouble, p.trouble[pass.state]} {
-		if t.until.After(at) {
+	wait := func(t *trouble) {
+		if t != nil && t.until.After(at) { // an order may be for a state that is not read any more
 			at = t.until
 		}
+	}
+	wait(&pass.trouble)
+	if pass.order == nil {
+		wait(p.trouble[pass.state])
+		return at
+	}
+	for _, state := range pass.order.States {
+		wait(p.trouble[state])
+	}
+	if p.postponed.After(at) {
+		at = p.postponed
 	}
 	return at
 }
@@ -138,6 +152,9 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 	}
 	for _, pass := range p.passes {
 		wait = min(wait, p.ready(pass).Sub(now))
+	}
+	if p.order != nil && !p.order.order.Done() {
+		wait = min(wait, p.ready(p.order).Sub(now))
 	}
 	return max(wait, time.Millisecond)
 }

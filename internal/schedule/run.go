@@ -14,10 +14,11 @@ const (
 	Front    Kind = iota // it is new
 	LookBack             // it was read before, and is looked through for late arrivals
 	Gap                  // it could not be read before
+	Replay               // somebody asked for it
 )
 
 func (k Kind) String() string {
-	return [...]string{"front", "look-back", "gap"}[k]
+	return [...]string{"front", "look-back", "gap", "replay"}[k]
 }
 
 // A Run is a row of spans that touch, to be read in order; several may be under way at once, but must be reported in
@@ -32,6 +33,7 @@ type Run struct {
 	pass    *pass // nil at a front
 	next    attempt.Instant
 	until   attempt.Instant
+	parted  int // states that Part has left out
 }
 
 // front is a run at the front of a lane.
@@ -98,7 +100,10 @@ func (r *Run) Yields(now time.Time) bool {
 	if r.Kind == Front {
 		return r.planner.due(lanes[0], now) && r.planner.short(lanes[0], now)
 	}
-	return slices.ContainsFunc(lanes, func(lane []attempt.State) bool { return r.planner.due(lane, now) })
+	if slices.ContainsFunc(lanes, func(lane []attempt.State) bool { return r.planner.due(lane, now) }) {
+		return true
+	}
+	return r.Kind == Replay && r.planner.longestDue(now) != nil
 }
 
 // Read reports that s has been read whole for all the run's states, and that the longest of the answers had n entries.
@@ -115,6 +120,10 @@ func (r *Run) Read(s Span, n int, now time.Time) {
 			c.advance(s)
 			c.Width = width
 		}
+		return
+	}
+	if r.Kind == Replay {
+		r.replayed(s, width)
 		return
 	}
 	if r.Kind == Gap {

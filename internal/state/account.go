@@ -22,6 +22,9 @@ type Account struct {
 	Checkpoint *schedule.Checkpoint
 	Index      *dedupe.Index
 	Letters    *dedupe.Letters
+	Replays    *Replays
+	// Read is the offset behind the last record that Recover has read.
+	Read int64
 
 	at   Partition
 	last []byte // the checkpoint as it was committed last, nil if it never was
@@ -32,6 +35,9 @@ type Account struct {
 func (a *Account) Changed() (bool, error) {
 	if a.Index.DirtyBlocks() > 0 || len(a.Letters.Staged()) > 0 {
 		return true, nil
+	}
+	if changed, err := a.Replays.changed(); changed || err != nil {
+		return changed, err
 	}
 	checkpoint, err := a.encodeCheckpoint()
 	return !slices.Equal(checkpoint, a.last), err
@@ -66,7 +72,10 @@ func (a *Account) AppendRecords(dst []kafkatx.Record) ([]kafkatx.Record, error) 
 		dst = append(dst, a.record(memory[n:], memory[:n:n]))
 		return nil
 	})
-	return dst, err
+	if err != nil {
+		return dst, err
+	}
+	return a.Replays.appendRecords(dst, a.record)
 }
 
 func (a *Account) record(key, value []byte) kafkatx.Record {
@@ -81,6 +90,7 @@ func (a *Account) Commit() {
 	}
 	a.Index.Commit()
 	a.Letters.Commit()
+	a.Replays.commit()
 	a.last, a.next = a.next, nil
 }
 
@@ -93,7 +103,7 @@ func (a *Account) Rollback() error {
 	a.Checkpoint, a.next = checkpoint, nil
 	a.Index.Rollback()
 	a.Letters.Rollback()
-	return nil
+	return a.Replays.rollback()
 }
 
 // decodeCheckpoint reads the checkpoint of an account; nil is that of an account of which nothing has been read.

@@ -28,7 +28,7 @@ func (e *RecordError) Error() string {
 func (e *RecordError) advice() string {
 	var newer *schedule.NewerVersionError
 	switch {
-	case errors.Is(e.Err, dedupe.ErrNewerVersion), errors.Is(e.Err, errNewerLetter), errors.Is(e.Err, errUnknownKey), errors.As(e.Err, &newer):
+	case errors.Is(e.Err, dedupe.ErrNewerVersion), errors.Is(e.Err, errNewerLetter), errors.Is(e.Err, errNewerReplay), errors.Is(e.Err, errUnknownKey), errors.As(e.Err, &newer):
 		return "run the version that wrote it, or a later one"
 	case errors.Is(e.Err, errMissing), errors.Is(e.Err, errTombstone):
 		return "restore the topic from a copy, or begin anew under another KAFKA_TOPIC"
@@ -42,6 +42,7 @@ var (
 	errTombstone   = errors.New("it was deleted, which attemptstream never does")
 	errMissing     = errors.New("the account has other records, and none is ever written before this one")
 	errNewerLetter = errors.New("a newer version of attemptstream wrote it")
+	errNewerReplay = errors.New("a newer version of attemptstream wrote it")
 )
 
 // letterVersion is all that the value of a dead letter's record holds.

@@ -18,19 +18,28 @@ const (
 	kindCheckpoint kind = iota
 	kindBlock
 	kindLetter
+	kindRequest
+	kindProgress
+	kindReplayBlock
 )
 
 const (
 	checkpointName = "checkpoint"
 	blockPrefix    = "block/"
 	letterPrefix   = "letter/"
+	replayPrefix   = "replay/"
+
+	// of a replay, after its id
+	requestName  = "/request"
+	progressName = "/progress"
 )
 
 // A key is a record's key, taken apart.
 type key struct {
-	kind  kind
-	block int64
-	hash  dedupe.Hash
+	kind   kind
+	block  int64
+	hash   dedupe.Hash
+	replay string // its id
 }
 
 func checkpointKey(account attempt.Account) []byte {
@@ -45,6 +54,16 @@ func appendBlockKey(dst []byte, account attempt.Account, number int64) []byte {
 func appendLetterKey(dst []byte, account attempt.Account, h dedupe.Hash) []byte {
 	dst = append(append(dst, account...), '/')
 	return hex.AppendEncode(append(dst, letterPrefix...), h[:])
+}
+
+// replayKey is what the keys of a replay begin with.
+func replayKey(account attempt.Account, id string) string {
+	return string(account) + "/" + replayPrefix + id
+}
+
+func appendReplayBlockKey(dst []byte, prefix string, number int64) []byte {
+	dst = append(append(dst, prefix...), '/')
+	return strconv.AppendInt(append(dst, blockPrefix...), number, 10)
 }
 
 var (
@@ -73,6 +92,10 @@ func parseKey(account attempt.Account, record []byte) (k key, ok bool, err error
 		k, err := parseLetter(digits)
 		return k, true, err
 	}
+	if replay, found := cutPrefix(rest, replayPrefix); found {
+		k, err := parseReplay(replay)
+		return k, true, err
+	}
 	return key{}, true, errUnknownKey
 }
 
@@ -94,6 +117,27 @@ func parseBlock(digits []byte) (key, error) {
 		return key{}, errSpelling
 	}
 	return key{kind: kindBlock, block: n}, nil
+}
+
+// parseReplay takes apart what follows the prefix of replays.
+func parseReplay(rest []byte) (key, error) {
+	id, name, _ := bytes.Cut(rest, []byte("/"))
+	if !validReplayID(string(id)) {
+		return key{}, errUnknownKey
+	}
+	switch rest = rest[len(id):]; string(rest) {
+	case requestName:
+		return key{kind: kindRequest, replay: string(id)}, nil
+	case progressName:
+		return key{kind: kindProgress, replay: string(id)}, nil
+	}
+	digits, found := cutPrefix(name, blockPrefix)
+	if !found {
+		return key{}, errUnknownKey
+	}
+	k, err := parseBlock(digits)
+	k.kind, k.replay = kindReplayBlock, string(id)
+	return k, err
 }
 
 func parseLetter(digits []byte) (key, error) {

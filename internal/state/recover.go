@@ -20,9 +20,11 @@ func Recover(ctx context.Context, from Reader, at Partition, name attempt.Accoun
 			Name:    name,
 			Index:   dedupe.New(),
 			Letters: dedupe.NewLetters(),
+			Replays: newReplays(name),
 			at:      at,
 		},
-		failed: map[string]*RecordError{},
+		failed:   map[string]*RecordError{},
+		progress: map[string]progressRecord{},
 	}
 	end, err := readWhole(ctx, from, at, r.take)
 	if err == nil {
@@ -31,7 +33,14 @@ func Recover(ctx context.Context, from Reader, at Partition, name attempt.Accoun
 	if err != nil {
 		return nil, fmt.Errorf("recover account %s: %w", name, err)
 	}
+	r.Read = end
 	return &r.Account, nil
+}
+
+// A progressRecord is the last one of a replay. They are rewritten as often as the checkpoint.
+type progressRecord struct {
+	value  []byte
+	offset int64
 }
 
 type recovery struct {
@@ -44,6 +53,7 @@ type recovery struct {
 		value  []byte
 		offset int64
 	}
+	progress map[string]progressRecord // by replay
 }
 
 // take uses one record. Only the last one of each key counts, and which one that is shows at the end of the log.
@@ -68,6 +78,21 @@ func (r *recovery) fail(key string, offset int64, err error) {
 }
 
 func (r *recovery) use(k key, record kafkatx.Record) error {
+	switch k.kind {
+	case kindRequest:
+		r.Replays.Ask(Asked{ID: k.replay, Value: record.Value})
+		return nil
+	case kindProgress:
+		if record.Value == nil {
+			delete(r.progress, k.replay)
+			return nil
+		}
+		p := r.progress[k.replay]
+		r.progress[k.replay] = progressRecord{append(p.value[:0], record.Value...), record.Offset}
+		return nil
+	case kindReplayBlock:
+		return r.Replays.get(k.replay).load(k.block, record.Value)
+	}
 	if record.Value == nil {
 		return errTombstone
 	}
@@ -88,6 +113,7 @@ func (r *recovery) use(k key, record kafkatx.Record) error {
 
 // finish decodes the last checkpoint, and reports what was not replaced by a record that can be used.
 func (r *recovery) finish(end int64) error {
+	r.decodeProgress()
 	r.decodeLast(end)
 	var first *RecordError
 	for _, e := range r.failed {
@@ -113,12 +139,26 @@ func (r *recovery) decodeLast(end int64) {
 		return
 	case r.checkpoint.found:
 		r.last = append([]byte{}, r.checkpoint.value...)
-	case r.Index.Told() > 0 || r.Letters.Len() > 0 || len(r.failed) > 0:
+	case r.Index.Told() > 0 || r.Letters.Len() > 0 || len(r.progress) > 0 || len(r.failed) > 0:
 		r.fail(key, end, errMissing)
 		return
 	}
 	var err error
 	if r.Checkpoint, err = decodeCheckpoint(r.Name, r.last); err != nil {
 		r.fail(key, r.checkpoint.offset, err)
+	}
+}
+
+// decodeProgress decodes the last progress of every replay, and drops what is known of those that are over.
+func (r *recovery) decodeProgress() {
+	for id, last := range r.progress {
+		key := replayKey(r.Name, id) + progressName
+		p, err := decodeProgress(last.value)
+		if err == nil {
+			err = r.Replays.get(id).recovered(p, last.value)
+		}
+		if err != nil {
+			r.fail(key, last.offset, err)
+		}
 	}
 }
