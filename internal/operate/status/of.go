@@ -18,13 +18,13 @@ const youngestTier = Seconds(3600)
 const clockSlack = time.Minute
 
 // Of is what a checkpoint says at now, which was committed at committed. A worker that is at work commits at least every
-// quiet, since the fronts move.
+// quiet, since the fronts move. Replays are not in a checkpoint.
 func Of(c *schedule.Checkpoint, committed, now time.Time, quiet time.Duration) Account {
 	a := Account{
 		Name: c.Account, Alarm: Fine, Problems: []string{},
 		CommittedAt: committed.UTC(), CommitAge: secondsOf(now.Sub(committed)), AtWork: now.Sub(committed) <= quiet,
 		Told: c.Told, Dead: c.Dead, ProvenLength: c.Trust.Proven, AnswerCap: c.Trust.Cap,
-		States: []State{},
+		States: []State{}, Replays: []Replay{},
 	}
 	for name, coverage := range c.States {
 		a.States = append(a.States, stateOf(name, coverage, now))
@@ -41,6 +41,7 @@ func stateOf(name attempt.State, c *schedule.Coverage, now time.Time) State {
 	s := State{
 		Name: name, Start: c.Start, CoveredThrough: c.Through(), CoveredThroughAge: age(c.Through()),
 		Front: c.Front, FrontAge: age(c.Front), Width: Seconds(c.Width), Gaps: []Gap{}, LookedBack: []Tier{},
+		Counts: Counts{Told: c.Counts.Told, Late: c.Counts.Late, CameBack: c.Counts.CameBack, Dead: c.Counts.Dead},
 	}
 	for _, g := range c.Gaps {
 		length := secondsOf(g.Length())

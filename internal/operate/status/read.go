@@ -26,7 +26,7 @@ const readAtOnce = 4
 
 // Read reads what is known of all accounts. A worker that is at work commits at least every quiet.
 func Read(ctx context.Context, from state.Reader, layout topics.Layout, quiet time.Duration) (*Report, error) {
-	r := &reading{checkpoints: map[attempt.Account]*committed{}}
+	r := &reading{checkpoints: map[attempt.Account]*committed{}, replays: newReplays()}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readAtOnce)
 	for partition := range layout.State.Partitions {
@@ -44,6 +44,7 @@ func Read(ctx context.Context, from state.Reader, layout topics.Layout, quiet ti
 type reading struct {
 	mu          sync.Mutex
 	checkpoints map[attempt.Account]*committed
+	replays     replays
 	hidden      []Hidden
 }
 
@@ -69,11 +70,12 @@ func (r *reading) partition(ctx context.Context, from state.Reader, at state.Par
 
 func (r *reading) take(record kafkatx.Record) error {
 	account, ok := state.CheckpointOf(record.Key)
-	if !ok {
-		return nil
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !ok {
+		r.replays.take(record)
+		return nil
+	}
 	c := r.checkpoints[account]
 	if c == nil {
 		c = &committed{}
@@ -94,6 +96,7 @@ func (r *reading) report(topic string, now time.Time, quiet time.Duration) *Repo
 	out.Hidden = append(out.Hidden, r.hidden...)
 	for name, c := range r.checkpoints {
 		a := c.account(name, now, quiet)
+		a.Replays = r.replays.of(name, now)
 		a.MayBeNewer = slices.ContainsFunc(r.hidden, func(h Hidden) bool { return h.Partition == c.partition })
 		if a.MayBeNewer {
 			a.problem(Watch, "an open transaction hides what was committed after it in partition %d of %s: there may be newer figures",

@@ -47,7 +47,8 @@ type Account struct {
 	ProvenLength int `json:"provenLength"` // answers of this length were proven to be whole
 	AnswerCap    int `json:"answerCap"`    // answers were found cut at this length; 0: never
 
-	States []State `json:"states"`
+	States  []State  `json:"states"`
+	Replays []Replay `json:"replays"` // that run or wait; those that have ended are the replay command's to show
 
 	// MayBeNewer: behind an open transaction there may be a newer checkpoint than this one.
 	MayBeNewer bool `json:"mayBeNewer"`
@@ -65,6 +66,15 @@ type State struct {
 	GapSeconds        Seconds         `json:"gapSeconds"`
 	Width             Seconds         `json:"widthSeconds"` // of the next window
 	LookedBack        []Tier          `json:"lookedBack"`   // the youngest first
+	Counts            Counts          `json:"counts"`
+}
+
+// Counts are what was told of a state in all history.
+type Counts struct {
+	Told     int64 `json:"told"`
+	Late     int64 `json:"late"`     // of them: found by reading covered time again, or while the state was behind others
+	CameBack int64 `json:"cameBack"` // of them: to a status that the invitation had before
+	Dead     int64 `json:"dead"`     // letters
 }
 
 // A Gap is time that could not be read, and is tried again for ever.

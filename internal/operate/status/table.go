@@ -8,7 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/console"
+	"attemptstream/internal/state"
 )
 
 const (
@@ -83,13 +85,14 @@ func (t *table) account(a *Account) {
 		t.rereading(a)
 		t.gaps(a)
 	}
-	cap := "no answer was found cut"
+	t.replays(a)
+	limit := "no answer was found cut"
 	if a.AnswerCap > 0 {
-		cap = "answers are cut at " + console.Count(a.AnswerCap)
+		limit = "answers are cut at " + console.Count(a.AnswerCap)
 	}
 	t.line("  %s and %s in all history; answers of %s are proven whole; %s",
 		console.Counted(a.Told, "event", "events"), console.Counted(a.Dead, "dead letter", "dead letters"),
-		console.Counted(a.ProvenLength, "entry", "entries"), cap)
+		console.Counted(a.ProvenLength, "entry", "entries"), limit)
 }
 
 func (t *table) coverage(a *Account) {
@@ -106,7 +109,7 @@ func (t *table) coverage(a *Account) {
 }
 
 func (t *table) rereading(a *Account) {
-	rows := [][]string{{"STATE", "NEXT WINDOW", "READ AGAIN FOR LATE ARRIVALS"}}
+	rows := [][]string{{"STATE", "TOLD", "LATE", "DEAD", "NEXT WINDOW", "READ AGAIN FOR LATE ARRIVALS"}}
 	for i := range a.States {
 		s := &a.States[i]
 		again := "not yet, or turned off"
@@ -116,7 +119,7 @@ func (t *table) rereading(a *Account) {
 				again += "; older than " + console.Span(last.Younger.Duration()) + " " + console.Span(last.Age.Duration()) + " ago"
 			}
 		}
-		rows = append(rows, []string{string(s.Name), console.Span(s.Width.Duration()), again})
+		rows = append(rows, []string{string(s.Name), console.Count(s.Counts.Told), console.Count(s.Counts.Late), console.Count(s.Counts.Dead), console.Span(s.Width.Duration()), again})
 	}
 	t.rows(rows)
 }
@@ -135,6 +138,27 @@ func (t *table) gaps(a *Account) {
 	if all > shown {
 		t.line("  and %s more: --output json has all", console.Counted(all-shown, "gap", "gaps"))
 	}
+}
+
+func (t *table) replays(a *Account) {
+	for _, r := range a.Replays {
+		how := fmt.Sprintf("has waited for %s", console.Span(r.RequestAge.Duration()))
+		if r.Status == state.Running {
+			how = fmt.Sprintf("runs, %d %%, %s told", r.Percent, console.Count(r.Told))
+		}
+		if r.Cancelling {
+			how += ", is to end"
+		}
+		t.text("  ", fmt.Sprintf("replay %s %s: %s to %s of %s", r.ID, how, clock(r.From.Time()), clock(r.To.Time()), names(r.States)))
+	}
+}
+
+func names(states []attempt.State) string {
+	var b []string
+	for _, s := range states {
+		b = append(b, string(s))
+	}
+	return strings.Join(b, ", ")
 }
 
 // rows writes columns, the first row faint.
