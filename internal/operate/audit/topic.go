@@ -1,0 +1,234 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/dedupe"
+	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/state"
+	"attemptstream/internal/topics"
+)
+
+const (
+	// clockMargin is how far the clock of a worker may be behind that of the API: so much earlier than the range begins the
+	// reading of its events. Where a clock is further off, what seems to be missing is still looked for before that.
+	clockMargin = time.Hour
+	// kafkaPatience is how long Kafka may be away, for requests that have no patience of their own.
+	kafkaPatience = 30 * time.Second
+	// openPatience is how long an open transaction may hide a checkpoint.
+	openPatience = 10 * time.Second
+)
+
+// A log is where a topic's partitions are to be read.
+type log struct {
+	client *kafkatx.Client
+	topic  string
+	first  []int64 // offset that is there
+	begin  []int64 // offset to read from
+	next   []int64 // offset that was not read yet
+}
+
+// openLog finds the offsets from which records are not older than since.
+func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, since time.Time) (*log, error) {
+	l := &log{client: client, topic: topic.Name}
+	var err error
+	if l.first, err = listOffsets(ctx, client, topic, kafka.FirstOffsetOf, firstOffset); err != nil {
+		return nil, err
+	}
+	ends, err := listOffsets(ctx, client, topic, kafka.LastOffsetOf, lastOffset)
+	if err != nil {
+		return nil, err
+	}
+	byTime := func(partition int) kafka.OffsetRequest { return kafka.TimeOffsetOf(partition, since) }
+	if l.begin, err = listOffsets(ctx, client, topic, byTime, timeOffset); err != nil {
+		return nil, err
+	}
+	for p := range l.begin {
+		if l.begin[p] < 0 { // none is that young
+			l.begin[p] = ends[p]
+		}
+		l.begin[p] = max(l.begin[p], l.first[p])
+	}
+	l.next = slices.Clone(l.begin)
+	return l, nil
+}
+
+// left is how many offsets there are from where reading goes on to the last stable offsets.
+func (l *log) left(ctx context.Context, topic topics.Topic) (int64, error) {
+	ends, err := listOffsets(ctx, l.client, topic, kafka.LastOffsetOf, lastOffset)
+	n := int64(0)
+	for p := range ends {
+		n += max(0, ends[p]-l.next[p])
+	}
+	return n, err
+}
+
+// read calls fn with what is committed from where reading goes on to the last stable offsets.
+func (l *log) read(ctx context.Context, fn func(kafkatx.Record) error) error {
+	for p := range l.next {
+		var err error
+		if l.next[p], err = l.client.ReadCommitted(ctx, l.topic, p, l.next[p], fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before calls fn with what is committed before the offsets at which reading began.
+func (l *log) before(ctx context.Context, fn func(kafkatx.Record) error) error {
+	for p, end := range l.begin {
+		if l.first[p] >= end {
+			continue
+		}
+		_, err := l.client.ReadCommitted(ctx, l.topic, p, l.first[p], func(r kafkatx.Record) error {
+			if r.Offset >= end {
+				return errEnough
+			}
+			return fn(r)
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
+	}
+	return nil
+}
+
+// errEnough ends a reading.
+var errEnough = errors.New("enough was read")
+
+// kept is the time from which on nothing was deleted; zero: nothing was deleted at all.
+func (l *log) kept(ctx context.Context, now time.Time) (time.Time, error) {
+	var kept time.Time
+	for p, first := range l.first {
+		if first == 0 {
+			continue
+		}
+		oldest := now // where nothing is left
+		_, err := l.client.ReadCommitted(ctx, l.topic, p, first, func(r kafkatx.Record) error {
+			oldest = r.Time
+			return errEnough
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return time.Time{}, err
+		}
+		if oldest.After(kept) {
+			kept = oldest
+		}
+	}
+	return kept, nil
+}
+
+// truncated tells whether records were deleted.
+func (l *log) truncated() bool { return slices.Max(l.first) > 0 }
+
+func firstOffset(o kafka.PartitionOffsets) int64 { return o.FirstOffset }
+func lastOffset(o kafka.PartitionOffsets) int64  { return o.LastOffset }
+
+// timeOffset is the only one that was asked for; -1: none is that young.
+func timeOffset(o kafka.PartitionOffsets) int64 {
+	for offset := range o.Offsets {
+		return offset
+	}
+	return -1
+}
+
+// listOffsets asks for an offset of each partition, up to the last stable one, until Kafka answers for all.
+func listOffsets(
+	ctx context.Context, client *kafkatx.Client, topic topics.Topic, of func(partition int) kafka.OffsetRequest,
+	offset func(kafka.PartitionOffsets) int64,
+) ([]int64, error) {
+	req := &kafka.ListOffsetsRequest{IsolationLevel: kafka.ReadCommitted, Topics: map[string][]kafka.OffsetRequest{}}
+	for p := range topic.Partitions {
+		req.Topics[topic.Name] = append(req.Topics[topic.Name], of(p))
+	}
+	deadline := time.Now().Add(kafkaPatience)
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		offsets, err := listOnce(ctx, client, topic, req, offset)
+		switch {
+		case err == nil:
+			return offsets, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case time.Now().After(deadline) || errors.Is(err, kafka.TopicAuthorizationFailed):
+			return nil, fmt.Errorf("ask for the offsets of topic %s: %w; check that KAFKA_BROKERS can be reached and that this user may read the topic",
+				topic.Name, err)
+		}
+		if t, ok := client.Kafka().Transport.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections() // a leader that has moved is found by fresh metadata only
+		}
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func listOnce(
+	ctx context.Context, client *kafkatx.Client, topic topics.Topic, req *kafka.ListOffsetsRequest,
+	offset func(kafka.PartitionOffsets) int64,
+) ([]int64, error) {
+	res, err := client.Kafka().ListOffsets(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	offsets, seen := make([]int64, topic.Partitions), 0
+	for _, o := range res.Topics[topic.Name] {
+		if o.Error != nil {
+			return nil, o.Error
+		}
+		if o.Partition < len(offsets) {
+			offsets[o.Partition] = offset(o)
+			seen++
+		}
+	}
+	if seen != len(offsets) {
+		return nil, fmt.Errorf("%d of %d partitions answered", seen, len(offsets))
+	}
+	return offsets, nil
+}
+
+// checkpoints are the newest committed ones of all accounts: their records' values.
+func checkpoints(ctx context.Context, client *kafkatx.Client, topic topics.Topic) (map[attempt.Account][]byte, error) {
+	found := map[attempt.Account][]byte{}
+	for p := range topic.Partitions {
+		at := state.Partition{Topic: topic.Name, Partition: p}
+		scanned, err := state.Scan(ctx, client, at, openPatience, func(r kafkatx.Record) error {
+			if account, ok := state.CheckpointOf(r.Key); ok {
+				found[account] = append([]byte(nil), r.Value...)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for checkpoints: %w", err)
+		}
+		_ = scanned // what an open transaction hides is newer: less is covered than could be, which is safe
+	}
+	return found, nil
+}
+
+// letterOf reads a dead letter. ok is false for what is none.
+func letterOf(r kafkatx.Record) (account attempt.Account, of attempt.State, w attempt.Window, hash dedupe.Hash, ok bool) {
+	var start, end bool
+	for _, h := range r.Headers {
+		switch h.Key {
+		case "account":
+			account = attempt.Account(h.Value)
+		case "state":
+			of = attempt.State(h.Value)
+		case "window-start":
+			start = w.Start.UnmarshalText(h.Value) == nil
+		case "window-end":
+			end = w.End.UnmarshalText(h.Value) == nil
+		}
+	}
+	if account == "" || of == "" || !start || !end {
+		return "", "", w, hash, false
+	}
+	return account, of, w, dedupe.HashOf(account, of, string(r.Value)), true
+}
