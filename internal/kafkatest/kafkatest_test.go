@@ -83,6 +83,20 @@ func TestShared(t *testing.T) {
 	}
 }
 
+func TestTool(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Shared(t)
+	_, admin := connect(t, c)
+	createTopic(t, admin, "for-the-tool")
+	out, err := c.Tool(t, "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", c.Addrs()[0], "--list")
+	if err != nil || !slices.Contains(strings.Fields(out), "for-the-tool") {
+		t.Errorf("%v: topics: %s", err, out)
+	}
+	if _, err := c.Tool(t, "org.apache.kafka.tools.TopicCommand", "--nonsense"); err == nil {
+		t.Error("a tool that fails is no error")
+	}
+}
+
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t, kafkatest.Config("message.max.bytes", "123456"))
