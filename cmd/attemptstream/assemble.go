@@ -32,8 +32,8 @@ func (s *system) close() {
 }
 
 // assemble connects a worker as the settings say. Topics that are missing are created. With stop not zero, the worker
-// ends when it has read everything before it.
-func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, log *zap.Logger) (_ *system, err error) {
+// ends when it has read everything before it. The meter is told what happens.
+func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, meter worker.Meter, log *zap.Logger) (_ *system, err error) {
 	s := &system{}
 	defer func() {
 		if err != nil {
@@ -92,8 +92,10 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, l
 			Stop:             stop,
 		},
 		Concurrency: set.IMocha.Concurrency,
+		ReplayRate:  set.IMocha.RateLimit / 2, // what is new has the rest
 		Compression: set.Kafka.Compression,
 		Log:         log,
+		Meter:       meter,
 	})
 	return s, nil
 }

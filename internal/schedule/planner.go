@@ -144,6 +144,9 @@ func (p *Planner) ready(pass *pass) time.Time {
 func (p *Planner) Wait(now time.Time) time.Duration {
 	wait := p.settings.PollInterval
 	for _, lane := range p.lanes() {
+		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
+			continue
+		}
 		next := p.checkpoint.States[lane[0]].Front.Time().Add(p.settings.SettleDelay + p.settings.PollInterval)
 		if after := p.blocked(lane); after.After(next) {
 			next = after

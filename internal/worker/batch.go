@@ -16,6 +16,7 @@ type Counts struct {
 	Events   int // of which
 	Late     int
 	CameBack int
+	Replayed int
 	Dead     int // letters
 	Known    int // entries that were told before
 	Windows  int
@@ -26,6 +27,7 @@ func (c *Counts) add(d Counts) {
 	c.Events += d.Events
 	c.Late += d.Late
 	c.CameBack += d.CameBack
+	c.Replayed += d.Replayed
 	c.Dead += d.Dead
 	c.Known += d.Known
 	c.Windows += d.Windows

@@ -35,6 +35,8 @@ type Config struct {
 	// Schedule is the same for all accounts. With a Stop, the worker ends when it has read everything up to it.
 	Schedule    schedule.Settings
 	Concurrency int // requests of an account that may be under way at once
+	// ReplayRate is how many requests a second an account's replays may make; 0: as many as there is room for.
+	ReplayRate  float64
 	Compression kafka.Compression
 	// TransactionTimeout is when Kafka ends a transaction that a dead worker left open; 0 is one minute.
 	TransactionTimeout time.Duration
@@ -42,7 +44,9 @@ type Config struct {
 	Now                func() time.Time // nil: time.Now
 	// Committed is called after every commit, one call at a time for each account; nil is nobody.
 	Committed func(Commit)
-	Meter     Meter // nil: nobody measures
+	// RequestInterval is how often requests for replays are looked for; 0 is two seconds.
+	RequestInterval time.Duration
+	Meter           Meter // nil: nobody measures
 }
 
 // A Commit is what one transaction held of one account.

@@ -29,8 +29,8 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 ) {
 	fresh := run.Kind == schedule.Front
 	var twice map[int64]struct{}
-	if fresh && !run.Lagging {
-		if twice = s.underTwoStatuses(answers); twice != nil && !span.Smallest() {
+	if fresh && !run.Lagging || run.Kind == schedule.Replay && !s.replaying.Request.MissingOnly {
+		if twice = s.underTwoStatuses(run, answers); twice != nil && !span.Smallest() {
 			return divide, "", nil // which came first is not known yet
 		}
 	}
@@ -62,7 +62,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 
 // underTwoStatuses are the ids that have more than one status in the answers, at least one of which may have to be told;
 // nil if there are none.
-func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
+func (s *session) underTwoStatuses(run *schedule.Run, answers []*answer) map[int64]struct{} {
 	seen, several := s.seen, map[int64]struct{}(nil)
 	clear(seen)
 	for _, a := range answers {
@@ -89,7 +89,7 @@ func (s *session) underTwoStatuses(answers []*answer) map[int64]struct{} {
 			if _, ok := several[e.ID]; !ok {
 				continue
 			}
-			if standing := s.memory.Index.Look(e.ID, e.Status); !standing.Told || standing.Superseded {
+			if s.undecided(run, e) {
 				open[e.ID] = struct{}{}
 			}
 		}
@@ -124,7 +124,7 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 		}
 	}
 	for _, a := range answers {
-		all = s.stageLetters(span, a) && all
+		all = s.stageLetters(run, span, a) && all
 	}
 	return all
 }
@@ -133,6 +133,9 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 func (s *session) stageAttempt(
 	run *schedule.Run, o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record, returned returns,
 ) bool {
+	if run.Kind == schedule.Replay {
+		return s.stageReplayed(o, e)
+	}
 	standing := s.memory.Index.Look(e.ID, e.Status)
 	o.Late, o.CameBack = false, false
 	switch {
@@ -157,7 +160,7 @@ func (s *session) stageAttempt(
 }
 
 // stageLetters stages what of an answer cannot be an event.
-func (s *session) stageLetters(span schedule.Span, a *answer) bool {
+func (s *session) stageLetters(run *schedule.Run, span schedule.Span, a *answer) bool {
 	all := true
 	for i := range a.Malformed {
 		m := &a.Malformed[i]
@@ -169,6 +172,9 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 		default:
 			s.memory.Letters.Add(hash)
 			s.memory.Checkpoint.States[a.State].Counts.Dead++
+			if run.Kind == schedule.Replay {
+				s.replaying.Progress.Dead++
+			}
 			s.batch.letter(&event.DeadLetter{Account: s.memory.Name, State: a.State, Window: span.Window(), Reason: m.Reason,
 				Hash: hash, Raw: m.Raw})
 		}
@@ -180,7 +186,9 @@ func (s *session) stageLetters(span schedule.Span, a *answer) bool {
 // than that it is new.
 func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 	kept := &s.memory.Checkpoint.States[o.State].Counts
-	kept.Told++
+	if !o.Late {
+		kept.Told++
+	}
 	switch {
 	case o.Late && o.CameBack: // the index knows the status, and not which one was last
 	case o.Late:
@@ -193,14 +201,24 @@ func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 		s.batch.count(o.State, func(c *Counts) { c.CameBack++ })
 	}
 	if o.Late {
-		kept.Late++
-		s.batch.count(o.State, func(c *Counts) { c.Late++ })
-		s.batch.late = append(s.batch.late, o.ObservedAt.Sub(o.Window.End.Time()))
+		s.countLate(o)
 	}
 	if o.Late || o.CameBack {
 		rendered = nil
 	}
 	s.batch.event(o, rendered)
+}
+
+// countLate counts an event that was found late. What lies before all that was ever covered did not come late: it was
+// never asked for.
+func (s *session) countLate(o *event.Observation) {
+	c := s.memory.Checkpoint.States[o.State]
+	c.Counts.Told++
+	c.Counts.Late++
+	s.batch.count(o.State, func(c *Counts) { c.Late++ })
+	if o.Window.End > c.Start {
+		s.batch.late = append(s.batch.late, o.ObservedAt.Sub(o.Window.End.Time()))
+	}
 }
 
 // refusals are entries that Kafka did not take, with the time of the last try. They are tried again after a while: who

@@ -23,6 +23,8 @@ func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 	q := s.newQueue(ctx, run)
 	defer q.close()
 	for ended := false; ; {
+		s.hear()
+		ended = ended || !q.current()
 		if ended {
 			q.cancel() // what is under way would only use up the rate limit
 		} else {
@@ -36,16 +38,18 @@ func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 		if ended || q.empty() {
 			return nil
 		}
-		head := q.next()
+		head := q.next(ctx)
 		if ctx.Err() != nil {
 			return nil // what is staged comes again
 		}
-		ended = !s.take(ctx, head)
+		ended = head == nil || !s.take(ctx, head)
 	}
 }
 
 // take stages what a reading showed and tells the schedule. It is false if that ends the run.
 func (s *session) take(ctx context.Context, r *reading) bool {
+	ctx, cancel := s.beside(ctx, r.run)
+	defer cancel()
 	now := s.worker.now()
 	if h := r.hold(now); h != nil {
 		s.held(h)
@@ -76,6 +80,9 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 		run.Narrow(r.span)
 		return false
 	case unknown:
+		if s.gaveUp(ctx, run) {
+			return false
+		}
 		if h := holdFor(err, now); h != nil {
 			s.held(h)
 			return false
@@ -84,10 +91,14 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 		run.Failed(r.span, []attempt.State{state}, now)
 		return false
 	case partly:
-		s.log.Warn("a second becomes a gap: it holds an entry that Kafka does not take", zap.Stringer("span", r.span))
+		s.log.Warn("a second becomes a gap, or is passed over by a replay: it holds an entry that Kafka does not take",
+			zap.Stringer("span", r.span), zap.Stringer("kind", run.Kind))
 		run.Skip(r.span, now)
 	case told:
 		run.Read(r.span, longest(answers), now)
+	}
+	if run.Kind == schedule.Replay {
+		s.replaying.interrupted = 0
 	}
 	s.stats.problem(nil)
 	s.batch.window()
@@ -119,16 +130,28 @@ func (s *session) failed(ctx context.Context, r *reading, states []attempt.State
 	}
 	switch r.run.Failed(r.span, states, s.worker.now()) {
 	case schedule.Part:
-		var good []attempt.State
-		for _, state := range r.run.States {
-			if !slices.Contains(states, state) {
-				good = append(good, state)
-			}
-		}
-		s.settle(ctx, r.run.Part(good), r)
+		s.settle(ctx, r.run.Part(without(r.run.States, states)), r)
 	case schedule.Probe:
 		s.probe(ctx, r, states)
 	}
+}
+
+func without(all, some []attempt.State) (rest []attempt.State) {
+	for _, state := range all {
+		if !slices.Contains(some, state) {
+			rest = append(rest, state)
+		}
+	}
+	return rest
+}
+
+// gaveUp tells whether the judgment of a replay's span was given up because a front is due. It comes again.
+func (s *session) gaveUp(ctx context.Context, run *schedule.Run) bool {
+	if run.Kind != schedule.Replay || ctx.Err() == nil {
+		return false
+	}
+	s.replaying.interrupted++
+	return true
 }
 
 // probe finds out whether a single second fails, or the API: it asks for what was read before.
@@ -137,9 +160,21 @@ func (s *session) probe(ctx context.Context, r *reading, states []attempt.State)
 	for _, state := range states {
 		if _, err := s.reader.Ask(ctx, state, r.run.Probe(state, r.span)); err == nil {
 			answered = append(answered, state)
-			s.log.Error("a second cannot be read and becomes a gap; it is tried again for ever",
-				zap.String("state", string(state)), zap.Stringer("span", r.span))
 		}
+	}
+	if s.gaveUp(ctx, r.run) {
+		return
+	}
+	said := "a second cannot be read and becomes a gap; it is tried again for ever"
+	if r.run.Kind == schedule.Replay {
+		said = "a second that was read before cannot be read now; a replay passes over it if the API shows others"
+	}
+	for _, state := range answered {
+		s.log.Error(said, zap.String("state", string(state)), zap.Stringer("span", r.span))
+	}
+	if r.run.Kind == schedule.Replay && len(answered) == len(states) {
+		s.settle(ctx, r.run.Part(without(r.run.States, states)), r)
+		return
 	}
 	r.run.Probed(r.span, answered)
 	s.batch.window()
@@ -178,6 +213,7 @@ func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx,
 
 // commitBeside is commit while q goes on reading.
 func (s *session) commitBeside(ctx context.Context, q *queue) error {
+	s.carry()
 	changed, err := s.memory.Changed()
 	if err != nil {
 		return err

@@ -5,9 +5,10 @@ import (
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/schedule"
+	"attemptstream/internal/state"
 )
 
-// Progress is where an account is. It holds neither ids nor anything that the API said of people.
+// Progress is where an account is. It holds neither ids of invitations nor anything that the API said of people.
 type Progress struct {
 	Account attempt.Account
 	Owned   bool      // it was taken over, and has no other owner as far as is known
@@ -18,6 +19,7 @@ type Progress struct {
 	Gaps    int
 	States  []StateProgress // in the order of the settings; none before the account was taken over
 	Reading []Reading       // what is under way
+	Replays []Replay        // that wait or run, in the order of their turns
 
 	Told        int64 // events in all its history
 	DeadLetters int   // in all its history
@@ -43,6 +45,14 @@ type StateProgress struct {
 	Through time.Time // everything from Start up to it is told
 	Gaps    []schedule.Span
 	Counts  schedule.Counts // in all its history
+}
+
+// A Replay is one that waits or runs, as of the last commit.
+type Replay struct {
+	ID       string
+	From, To time.Time
+	States   []attempt.State
+	state.ReplayProgress
 }
 
 // A Reading is a span that is being read, or waits in order to be judged.

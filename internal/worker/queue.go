@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 
 	"attemptstream/internal/schedule"
 )
@@ -11,17 +12,21 @@ const readBytes = 2 << 20
 
 // A queue holds the spans of a run that are read ahead, in order. One goroutine uses it.
 type queue struct {
-	s        *session
-	run      *schedule.Run
-	fetching context.Context
-	cancel   context.CancelFunc // ends what is under way, and starts nothing more
-	spans    []*reading
-	arrived  chan struct{} // has something in it when a span has been read whole since it was looked at last
+	s         *session
+	run       *schedule.Run
+	fetching  context.Context
+	cancel    context.CancelFunc // ends what is under way, and starts nothing more; it may be called again
+	spans     []*reading
+	replaying *replaying    // that the run is of; nil: it is something else
+	arrived   chan struct{} // has something in it when a span has been read whole since it was looked at last
 }
 
 func (s *session) newQueue(ctx context.Context, run *schedule.Run) *queue {
 	q := &queue{s: s, run: run, arrived: make(chan struct{}, 1)}
 	q.fetching, q.cancel = context.WithCancel(ctx)
+	if run.Kind == schedule.Replay {
+		q.replaying, q.fetching = s.replaying, paced(q.fetching, s.pace)
+	}
 	return q
 }
 
@@ -42,21 +47,54 @@ func (q *queue) fill() {
 	if q.run.Cautious() {
 		most = 1 // an API that is down is not asked for more
 	}
+	if q.replaying != nil && q.replaying.patient() {
+		most = 1 // what is left under way takes room from others
+	}
 	for under < most && read < readBytes && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
 		span, ok := q.run.Next()
 		if !ok {
 			return
 		}
-		q.spans = append(q.spans, q.s.start(q.fetching, q.run, span, q.arrived))
+		q.spans = append(q.spans, q.start(span))
 		under++
 	}
 }
 
+// start begins to read a span, or takes up what has been left under way.
+func (q *queue) start(span schedule.Span) *reading {
+	if k := q.s.kept; k != nil && q.replaying != nil {
+		if k.span == span && slices.Equal(k.run.States, q.run.States) {
+			q.s.kept = nil
+			cancel := q.cancel
+			q.cancel = func() { cancel(); k.cancel() }
+			return &reading{run: q.run, span: span, states: k.states, done: k.done}
+		}
+		q.s.dropKept()
+	}
+	return q.s.start(q.fetching, q.run, span, q.arrived)
+}
+
+// keep leaves the oldest span under way. The queue is of no use any more.
+func (q *queue) keep() {
+	q.s.kept = &kept{reading: q.spans[0], cancel: q.cancel}
+	q.spans, q.cancel = q.spans[1:], func() {}
+}
+
+// current tells whether the run is to go on: that of a replay is not when the replay has ended.
+func (q *queue) current() bool { return q.s.replaying == q.replaying || q.replaying == nil }
+
 func (q *queue) empty() bool { return len(q.spans) == 0 }
 
-// next waits for the oldest span and takes it from the queue, which must not be empty.
-func (q *queue) next() *reading {
+// next waits for the oldest span and takes it from the queue, which must not be empty. It is nil for a replay that has to
+// stand back.
+func (q *queue) next(ctx context.Context) *reading {
 	head := q.spans[0]
+	if q.replaying != nil && !q.s.attend(ctx, q.replaying, head) {
+		if len(q.spans) == 1 && q.current() && q.replaying.patient() {
+			q.keep()
+		}
+		return nil
+	}
 	q.spans = q.spans[1:]
 	<-head.done
 	return head

@@ -25,9 +25,18 @@ const (
 func (s *session) request(
 	ctx context.Context, state attempt.State, w attempt.Window, begin func() func(*imocha.Entry) error,
 ) error {
+	pace := paceOf(ctx)
 	for try := 1; ; try++ {
+		if pace != nil {
+			if err := pace.enter(ctx); err != nil {
+				return err
+			}
+		}
 		began := time.Now()
 		err := s.api.Attempts(ctx, state, w, begin())
+		if pace != nil {
+			pace.leave()
+		}
 		s.stats.request(err)
 		if errors.Is(err, complete.ErrLong) { // the answer was there, and this reader ended it
 			s.worker.Meter.Request(s.name, state, time.Since(began), nil)

@@ -27,6 +27,9 @@ type session struct {
 	seen    map[int64]attempt.Status // memory of underTwoStatuses
 	stuck   *StuckError
 	said    map[string]*silence
+
+	replaying *replaying // nil: none
+	kept      *kept      // of it; nil: nothing
 }
 
 // A StuckError is an account that cannot go on before somebody mends something, in a worker that is to end when it has
@@ -59,6 +62,9 @@ func (a *account) session(ctx context.Context) error {
 		seen:    map[int64]attempt.Status{},
 		said:    map[string]*silence{},
 	}
+	defer s.dropKept()
+	s.memory.Replays.Forget(began)
+	a.listener.begin(memory.Read)
 	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
 	s.plan()
 	a.stats.owned(true)
@@ -69,16 +75,32 @@ func (a *account) session(ctx context.Context) error {
 
 // plan begins with the checkpoint as it is.
 func (s *session) plan() {
+	s.dropKept()
+	s.replaying = nil
 	s.planner = schedule.NewPlanner(s.worker.Schedule, s.memory.Checkpoint, s.worker.now())
 	s.reader.Trust.Set(s.memory.Checkpoint.Trust)
 	s.report()
 }
 
-// work does what is due until ctx ends or the Stop is reached.
+// pause waits for d, or until something is asked for.
+func (s *session) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.inbox.wake:
+		s.hear()
+	case <-ctx.Done():
+	}
+}
+
+// work does what is due until ctx ends or the Stop is reached, and the replays that are known have ended.
 func (s *session) work(ctx context.Context) error {
 	for ctx.Err() == nil {
+		s.hear()
+		s.replays()
 		now := s.worker.now()
-		if s.worker.Schedule.Stop != 0 && s.planner.CaughtUp() {
+		if s.worker.Schedule.Stop != 0 && s.planner.CaughtUp() && s.memory.Replays.Next() == nil {
 			return s.commit(ctx)
 		}
 		run := s.planner.Begin(now)
@@ -89,8 +111,14 @@ func (s *session) work(ctx context.Context) error {
 				}
 				continue
 			}
+			if more, err := s.memory.Changed(); more || err != nil { // many blocks of an ended replay are deleted in parts
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			s.watchClock(now)
-			sleep(ctx, s.planner.Wait(now))
+			s.pause(ctx, s.planner.Wait(now))
 			continue
 		}
 		if err := s.execute(ctx, run); err != nil {

@@ -135,4 +135,11 @@ func (s *session) report() {
 	p.States, p.Through = states, s.through().Time()
 	p.Told, p.DeadLetters, p.IndexBytes = s.memory.Index.Told(), s.memory.Letters.Len(), s.memory.Index.Bytes()
 	p.Trust = s.reader.Trust.Known()
+	p.Replays = nil // who was given it may keep it
+	for _, r := range s.memory.Replays.All() {
+		if !r.Progress.Status.Ended() {
+			p.Replays = append(p.Replays, Replay{ID: r.ID, From: r.Request.From.Time(), To: r.Request.To.Time(),
+				States: r.Request.States, ReplayProgress: r.Progress})
+		}
+	}
 }

@@ -157,7 +157,8 @@ func (w *virtualWorld) start(change ...func(*worker.Config)) *virtualProcess {
 	p := &virtualProcess{w: w, done: make(chan error, 1), close: []func(){client.Close}}
 	// Compressors have channels, which the pools of the libraries on both sides would carry from one bubble to another.
 	c := worker.Config{Kafka: client, Topics: w.layout, Events: encoder, Schedule: w.schedule, Concurrency: 4,
-		Compression: 0, TransactionTimeout: transactionTimeout, Log: w.log, Now: w.now}
+		Compression: 0, TransactionTimeout: transactionTimeout, Log: w.log, Now: w.now, ReplayRate: 2.5,
+		RequestInterval: time.Minute} // a fetch every two seconds of a day takes long
 	for name, key := range w.keys {
 		api, stop := w.api(name, key)
 		p.close = append(p.close, stop)

@@ -18,27 +18,36 @@ import (
 // A Worker reads its accounts until it is stopped.
 type Worker struct {
 	Config
-	accounts []*account
+	accounts  []*account
+	listeners map[state.Partition]*listener
 }
 
 // New is a worker. It does nothing before Run.
 func New(c Config) *Worker {
-	w := &Worker{Config: c}
+	w := &Worker{Config: c, listeners: map[state.Partition]*listener{}}
 	if w.Now == nil {
 		w.Now = time.Now
 	}
 	if w.Meter == nil {
 		w.Meter = noMeter{}
 	}
+	if w.RequestInterval == 0 {
+		w.RequestInterval = requestInterval
+	}
 	for _, a := range c.Accounts {
+		at := state.Partition{
+			Topic:     c.Topics.State.Name,
+			Partition: topics.StatePartition(a.Name, c.Topics.State.Partitions),
+		}
+		inbox := newInbox()
 		w.accounts = append(w.accounts, &account{
-			worker: w,
-			name:   a.Name,
-			api:    a.API,
-			at: state.Partition{
-				Topic:     c.Topics.State.Name,
-				Partition: topics.StatePartition(a.Name, c.Topics.State.Partitions),
-			},
+			worker:   w,
+			name:     a.Name,
+			api:      a.API,
+			at:       at,
+			inbox:    inbox,
+			listener: w.listenerOf(at, a.Name, inbox),
+			pace:     newPace(c.ReplayRate, c.Concurrency),
 			producer: c.Kafka.NewProducer(kafkatx.ProducerConfig{
 				TransactionalID:    TransactionalID(c.Topics.Events.Name, string(a.Name)),
 				TransactionTimeout: c.TransactionTimeout,
@@ -51,6 +60,18 @@ func New(c Config) *Worker {
 	return w
 }
 
+// listenerOf is the listener of a partition, which from now on hands an account's requests to the inbox.
+func (w *Worker) listenerOf(at state.Partition, name attempt.Account, to *inbox) *listener {
+	l := w.listeners[at]
+	if l == nil {
+		l = &listener{kafka: w.Kafka, at: at, accounts: map[attempt.Account]*inbox{}, interval: w.RequestInterval,
+			from: make(chan int64, 1), log: w.Log}
+		w.listeners[at] = l
+	}
+	l.accounts[name] = to
+	return l
+}
+
 // TransactionalID is the one that an account's owner writes with. Whoever takes it fences the owner before.
 func TransactionalID(topic, account string) string { return topic + "/" + account }
 
@@ -59,6 +80,13 @@ func (w *Worker) now() time.Time { return w.Now() }
 // Run reads all accounts side by side. It returns nil when ctx ends and, where the schedule has a Stop, when everything
 // up to it is committed. Otherwise it returns when no account is left: the errors say what became of each.
 func (w *Worker) Run(ctx context.Context) error {
+	listening, silence := context.WithCancel(ctx)
+	var listeners sync.WaitGroup
+	for _, l := range w.listeners {
+		listeners.Go(func() { l.run(listening) })
+	}
+	defer listeners.Wait()
+	defer silence()
 	errs := make([]error, len(w.accounts))
 	var all sync.WaitGroup
 	for i, a := range w.accounts {
@@ -84,6 +112,9 @@ type account struct {
 	api      API
 	at       state.Partition
 	producer *kafkatx.Producer
+	inbox    *inbox
+	listener *listener
+	pace     *pace // of replays
 	stats    *stats
 	log      *zap.Logger
 	told     int64 // as of the last commit that this process knows of
