@@ -82,8 +82,8 @@ func newCounters() counters {
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
 		}, []string{labelState}),
 		waits: counter("rate_limit_wait_seconds_total",
-			"Seconds that requests waited for IMOCHA_RATE_LIMIT or for the time that a 429 set, of all requests together: "+
-				"if it grows by more than IMOCHA_CONCURRENCY a second can, the limit is what sets the pace.",
+			"Seconds that requests waited for IMOCHA_RATE_LIMIT or for the time that a 429 set, of all requests together. "+
+				"Where its rate is near IMOCHA_CONCURRENCY, that sets the pace, and not iMocha.",
 			labelAccount),
 		attempts: counter("attempts_total",
 			"Entries of answers by what became of them. told: an event; known: told before; dead: a dead letter. Their sum is what was seen, but for dead letters seen again.",

@@ -73,12 +73,15 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 		for _, s := range p.States {
 			state := string(s.State)
+			send(g.covered, unix(s.Through), account, state)
+			send(g.front, unix(s.Front), account, state)
+			if p.Ended {
+				continue // another owner may have filled the gaps: the highest of all workers would be a lie
+			}
 			missing := 0.0
 			for _, span := range s.Gaps {
 				missing += span.Length().Seconds()
 			}
-			send(g.covered, unix(s.Through), account, state)
-			send(g.front, unix(s.Front), account, state)
 			send(g.gapCount, float64(len(s.Gaps)), account, state)
 			send(g.gapSeconds, missing, account, state)
 		}

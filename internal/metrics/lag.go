@@ -21,7 +21,7 @@ const (
 	lagKept = time.Minute
 	// lagQuiet is how long the same complaint is not repeated in the log.
 	lagQuiet = time.Minute
-	// mostGroups bounds the series: who reads with a new group every time would make one more of each for every reading.
+	// mostGroups bounds the series: who reads with a new group every time makes one more of each for every reading.
 	mostGroups = 200
 )
 
@@ -29,7 +29,7 @@ const (
 type GroupLag struct {
 	Group      string
 	Members    int
-	Partitions []PartitionLag
+	Partitions []PartitionLag // for which it has an offset: nobody knows whether it will read others
 }
 
 // A PartitionLag is how far a group is behind in one partition.
@@ -41,7 +41,7 @@ type PartitionLag struct {
 
 // A LagConfig is what a LagWatch needs.
 type LagConfig struct {
-	// Lags asks Kafka. Groups may come with an error for those that could not be asked for.
+	// Lags asks Kafka. It is called by one goroutine.
 	Lags func(context.Context) ([]GroupLag, error)
 	Log  *zap.Logger
 	Now  func() time.Time // nil: time.Now
@@ -53,10 +53,10 @@ type LagWatch struct {
 
 	mu    sync.Mutex
 	lags  []GroupLag
-	asked time.Time // when lags were asked for
+	asked time.Time // when lags were asked for; zero: never
 
-	complained time.Time
-	suppressed int
+	complained map[string]time.Time // by what was said
+	suppressed map[string]int
 
 	errors                   prometheus.Counter
 	events, seconds, members *prometheus.Desc
@@ -68,12 +68,16 @@ func (s *Set) WatchLag(c LagConfig) (*LagWatch, error) {
 		c.Now = time.Now
 	}
 	w := &LagWatch{
-		config: c,
+		config:     c,
+		complained: map[string]time.Time{},
+		suppressed: map[string]int{},
 		errors: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "consumer_group_lag_errors_total",
-			Help: "How often Kafka did not say how far consumer groups are behind. If it grows, their lag is not known; the log says why."}),
-		events: desc("consumer_group_lag_events", "Events that the group has not committed yet, without transaction markers. If it grows, its consumers are too slow, or stand still.",
+			Help: "How often Kafka did not say how far consumer groups are behind. While it grows, their lag is not known; the log says why."}),
+		events: desc("consumer_group_lag_events",
+			"Events that the group has not committed yet, without transaction markers. While it grows, the group's consumers are too slow, or stand still.",
 			labelGroup, labelPartition),
-		seconds: desc("consumer_group_lag_seconds", "Seconds since the group's next event was observed, 0 if it has read everything.",
+		seconds: desc("consumer_group_lag_seconds",
+			"Seconds since the oldest event that the group has not committed yet was observed, 0 if there is none.",
 			labelGroup, labelPartition),
 		members: desc("consumer_group_members", "Consumers in the group. 0 with a lag: nobody reads for it.", labelGroup),
 	}
@@ -103,17 +107,15 @@ func (w *LagWatch) look(ctx context.Context) {
 	bounded, cancel := context.WithTimeoutCause(ctx, lagTime, fmt.Errorf("no answer within %s", lagTime))
 	defer cancel()
 	lags, err := w.config.Lags(bounded)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		w.errors.Inc()
+		w.complain("the lag of consumer groups is not known; it is asked for again", zap.Error(err))
 		return
 	}
 	lags, left := clean(lags)
-	if err != nil {
-		w.errors.Inc()
-		w.complain("the lag of consumer groups is not known; it is asked for again", zap.Error(err))
-		if len(lags) == 0 {
-			return
-		}
-	}
 	if left > 0 {
 		w.complain("there are more consumer groups than have metrics; attemptstream lag shows all", zap.Int("left_out", left))
 	}
@@ -140,25 +142,36 @@ func clean(lags []GroupLag) (kept []GroupLag, left int) {
 // complain logs, unless it did less than a minute ago. Only Run calls it.
 func (w *LagWatch) complain(text string, fields ...zap.Field) {
 	now := w.config.Now()
-	if !w.complained.IsZero() && now.Sub(w.complained) < lagQuiet {
-		w.suppressed++
+	if last, ok := w.complained[text]; ok && now.Sub(last) < lagQuiet {
+		w.suppressed[text]++
 		return
 	}
-	if w.suppressed > 0 {
-		fields = append(fields, zap.Int("suppressed", w.suppressed))
+	if n := w.suppressed[text]; n > 0 {
+		fields = append(fields, zap.Int("suppressed", n))
 	}
-	w.complained, w.suppressed = now, 0
+	w.complained[text], w.suppressed[text] = now, 0
 	w.config.Log.Warn(text, fields...)
 }
 
-// Groups are the last lags, none if they are too old to be true.
+// Groups are the last lags, which must not be changed; none if they are too old to be true.
 func (w *LagWatch) Groups() []GroupLag {
+	lags, _ := w.known()
+	return lags
+}
+
+// Known tells whether Groups are known.
+func (w *LagWatch) Known() bool {
+	_, known := w.known()
+	return known
+}
+
+func (w *LagWatch) known() ([]GroupLag, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.config.Now().Sub(w.asked) > lagKept {
-		return nil
+	if w.asked.IsZero() || w.config.Now().Sub(w.asked) > lagKept {
+		return nil, false
 	}
-	return w.lags // nobody changes them
+	return w.lags, true
 }
 
 // Describe sends all descriptors.
