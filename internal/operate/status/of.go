@@ -97,9 +97,16 @@ func (a *Account) oldest() Seconds {
 	return age
 }
 
-// byAlarm puts first what needs somebody most.
+// byAlarm puts first what needs somebody most: a worker that does nothing before one that has trouble.
 func byAlarm(x, y Account) int {
-	return cmp.Or(cmp.Compare(y.Alarm.rank(), x.Alarm.rank()), cmp.Compare(y.oldest(), x.oldest()), cmp.Compare(x.Name, y.Name))
+	work := 0
+	if x.AtWork != y.AtWork {
+		work = -1
+		if x.AtWork {
+			work = 1
+		}
+	}
+	return cmp.Or(cmp.Compare(y.Alarm.rank(), x.Alarm.rank()), work, cmp.Compare(y.oldest(), x.oldest()), cmp.Compare(x.Name, y.Name))
 }
 
 // clock is a time as tables have it.

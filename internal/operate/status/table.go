@@ -86,13 +86,14 @@ func (t *table) account(a *Account) {
 		t.gaps(a)
 	}
 	t.replays(a)
-	limit := "no answer was found cut"
-	if a.AnswerCap > 0 {
-		limit = "answers are cut at " + console.Count(a.AnswerCap)
+	history := fmt.Sprintf("%s and %s in all history.", console.Counted(a.Told, "event", "events"), console.Counted(a.Dead, "dead letter", "dead letters"))
+	if a.ProvenLength > 0 {
+		history += fmt.Sprintf(" Answers of up to %s are proven whole.", console.Counted(a.ProvenLength, "entry", "entries"))
 	}
-	t.line("  %s and %s in all history; answers of %s are proven whole; %s",
-		console.Counted(a.Told, "event", "events"), console.Counted(a.Dead, "dead letter", "dead letters"),
-		console.Counted(a.ProvenLength, "entry", "entries"), limit)
+	if a.AnswerCap > 0 {
+		history += fmt.Sprintf(" Longer ones are cut: one was found cut at %s.", console.Counted(a.AnswerCap, "entry", "entries"))
+	}
+	t.text("  ", history)
 }
 
 func (t *table) coverage(a *Account) {
@@ -130,8 +131,7 @@ func (t *table) gaps(a *Account) {
 		s := &a.States[i]
 		all += len(s.Gaps)
 		for _, g := range s.Gaps[:min(len(s.Gaps), shownGaps-shown)] {
-			t.line("  gap of %s: %s to %s, %s, begins %s ago", s.Name, clock(g.From.Time()), clock(g.Until.Time()),
-				console.Span(g.Length.Duration()), console.Span(g.Age.Duration()))
+			t.line("  gap of %s: %s, %s long, %s ago", s.Name, clock(g.From.Time()), console.Span(g.Length.Duration()), console.Span(g.Age.Duration()))
 			shown++
 		}
 	}
