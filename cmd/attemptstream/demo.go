@@ -33,8 +33,8 @@ func (a *app) demoCommand() *cobra.Command {
 that run starts. Prints every event once it is committed, read back from Kafka. At the end, after --duration or Ctrl-C,
 it compares what Kafka holds with what really happened: exit status 0 says that nothing was lost and nothing told twice.
 
-Nothing that is set up elsewhere is touched: of the settings only PII_POLICY, PII_HASH_KEY_FILE, KAFKA_TOPIC,
-KAFKA_PARTITIONS, KAFKA_COMPRESSION, LOG_LEVEL and LOG_FORMAT count. Colours are left out if NO_COLOR is set.`,
+Nothing that is set up elsewhere is touched: of the settings only ADMIN_ADDR, PII_POLICY, PII_HASH_KEY_FILE, KAFKA_TOPIC,
+KAFKA_PARTITIONS, KAFKA_COMPRESSION, LOG_LEVEL and LOG_FORMAT count. The address of the status page is in the header. Colours are left out if NO_COLOR is set.`,
 		Example: `  attemptstream demo
   attemptstream demo --json --duration 15s | jq .attempt.testStatus
   PII_POLICY=drop attemptstream demo`,
@@ -51,6 +51,7 @@ KAFKA_PARTITIONS, KAFKA_COMPRESSION, LOG_LEVEL and LOG_FORMAT count. Colours are
 type demo struct {
 	company *company
 	system  *system
+	view    *view
 	feed    *feed
 	show    *show
 	start   time.Time // the worker reads from here on
@@ -75,12 +76,17 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	work, world := errgroup.WithContext(alive)
-	d := &demo{start: time.Now().Add(-demoPast).Truncate(time.Second)}
+	view, err := a.demoView(ctx, set, log)
+	if err != nil {
+		return err
+	}
+	defer view.close()
+	d := &demo{view: view, start: time.Now().Add(-demoPast).Truncate(time.Second)}
 	err = d.prepare(ctx, world, work, set, broker.Addr(), o.seed, log)
 	if err == nil {
 		defer d.system.close()
 		d.show = a.newShow(o.json)
-		d.show.header(d.company.url, broker.Addr(), d.system.layout.Events.Name)
+		d.show.header(d.company.url, broker.Addr(), view.url, d.system.layout.Events.Name)
 		err = d.play(ctx, world, work, o.duration)
 	}
 	end()
@@ -107,7 +113,11 @@ func (d *demo) prepare(
 	}
 	set.Kafka.Brokers = []string{broker}
 	set.Stream.StartAt = attempt.InstantOf(d.start)
-	if d.system, err = assemble(ctx, set, 0, log); err != nil {
+	if d.system, err = assemble(ctx, set, 0, d.view.meter(), log); err != nil {
+		return err
+	}
+	if err := d.view.watch(d.system); err != nil {
+		d.system.close()
 		return err
 	}
 	d.feed = newFeed(d.system.kafka, d.system.layout)
@@ -142,7 +152,7 @@ const demoPast = time.Minute
 
 // demoSettings are those of a worker that keeps up with a fast life: it asks every second, and again for what is late.
 func (a *app) demoSettings() (*config.Settings, *zap.Logger, error) {
-	set, warnings, err := config.Load(a.env, config.NeedPII, time.Now())
+	set, warnings, err := config.Load(a.env, config.NeedPII|config.NeedAdmin, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}

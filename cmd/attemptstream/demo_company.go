@@ -76,7 +76,7 @@ func found(ctx context.Context, work *errgroup.Group, seed uint64) (*company, er
 	if err != nil {
 		return nil, err
 	}
-	ln, err := listen(ctx, "127.0.0.1:0")
+	ln, err := listen(ctx, "127.0.0.1:0", "nothing: it is free")
 	if err != nil {
 		return nil, err
 	}

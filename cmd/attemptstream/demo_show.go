@@ -36,10 +36,15 @@ func (s *show) aside(format string, args ...any) {
 	s.say("%s", s.lister.Colours.Faint("-- "+fmt.Sprintf(format, args...)))
 }
 
-func (s *show) header(api, broker, topic string) {
+// header says what the demo is and where to look; page is empty if there is none.
+func (s *show) header(api, broker, page, topic string) {
 	c := s.lister.Colours
 	if broker != embedded.DefaultAddr {
 		s.say("(%s is in use, so Kafka is elsewhere this time.)", embedded.DefaultAddr)
+	}
+	status := ""
+	if page != "" {
+		status = fmt.Sprintf("Status  %s   in a browser: what the worker is doing\n", pad(page, len(api)))
 	}
 	s.say(`%s: a simulated company invites people to tests; a day of its life takes two minutes.
 The worker reads its iMocha API, where one request in ten fails, and tells Kafka each status of an invitation once.
@@ -47,13 +52,13 @@ Each line below is one such event, read back from Kafka after it was committed. 
   %s   iMocha showed it only when that time had been read already; it was found by reading the time again
   %s  the invitation came back to a status that it had before, with another one in between
 
-Kafka   %s   look for yourself: %s
+%sKafka   %s   look for yourself: %s
 iMocha  %s   what really happened: %s/ledger
 Ctrl-C ends the demo and compares the two.
 
 %s`,
 		c.Strong("attemptstream demo"), c.Strong("late"), c.Strong("again"),
-		pad(broker, len(api)), c.Strong("kcat -C -b "+broker+" -t "+topic), api, api, s.lister.Head())
+		status, pad(broker, len(api)), c.Strong("kcat -C -b "+broker+" -t "+topic), api, api, s.lister.Head())
 }
 
 // pad fills text up with spaces.

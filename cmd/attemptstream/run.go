@@ -45,7 +45,12 @@ func (a *app) run(ctx context.Context, once bool) error {
 	if once {
 		stop = attempt.InstantOf(time.Now().Add(-set.Stream.SettleDelay))
 	}
-	s, err := assemble(ctx, set, stop, log)
+	v, err := a.openView(ctx, set, log)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	s, err := assemble(ctx, set, stop, v.meter(), log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		// Nothing was begun, so being asked to stop is no failure.
@@ -56,7 +61,10 @@ func (a *app) run(ctx context.Context, once bool) error {
 	}
 	defer s.close()
 	log.Info("attemptstream starts", zap.String("version", version), zap.Int("accounts", len(set.IMocha.Accounts)),
-		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers))
+		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers), zap.String("status_page", v.url))
+	if err := v.watch(s); err != nil {
+		return err
+	}
 	defer watch(ctx, s, set.Stream, screen, log)()
 	return a.work(ctx, s, log)
 }

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// listen takes a loopback or other address for a server of ours.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// listen takes an address for a server of ours, which setting gives: the name of a flag or of a variable.
+func listen(ctx context.Context, addr, setting string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop it, or give another address with --addr; with port 0 a free one is chosen: %w", addr, err)
+		return nil, fmt.Errorf("%s is in use by another program: stop it, or give another address with %s; with port 0 a free one is chosen: %w", addr, setting, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s (%s): %w", addr, setting, err)
 	}
 	return ln, nil
 }

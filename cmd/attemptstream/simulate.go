@@ -120,7 +120,7 @@ func (a *app) simulate(c *cobra.Command, s *simulation) error {
 		return usage(c, err)
 	}
 	// First the address: that it is in use is known before a year of lives is made up.
-	ln, err := listen(c.Context(), s.addr)
+	ln, err := listen(c.Context(), s.addr, "--addr")
 	if err != nil {
 		return err
 	}
