@@ -23,7 +23,8 @@ func (t *tail) starts(ctx context.Context) ([]int64, error) {
 	return t.list(ctx, "starts", kafka.FirstOffsetOf, func(p kafka.PartitionOffsets) int64 { return p.FirstOffset })
 }
 
-// at are the offsets of the first records with a timestamp of at least when; math.MaxInt64 where there is none.
+// at are the offsets of the first records with a timestamp of at least when; math.MaxInt64 where there is none. To
+// Kafka's index, a transaction's marker is a record too, with the time of its end.
 func (t *tail) at(ctx context.Context, when time.Time) ([]int64, error) {
 	// Timestamps are in whole milliseconds, so one that is not before when is not before it rounded up.
 	if rest := when.Sub(when.Truncate(time.Millisecond)); rest > 0 {
@@ -32,7 +33,9 @@ func (t *tail) at(ctx context.Context, when time.Time) ([]int64, error) {
 	request := func(partition int) kafka.OffsetRequest { return kafka.TimeOffsetOf(partition, when) }
 	return t.list(ctx, "places of a time", request, func(p kafka.PartitionOffsets) int64 {
 		for offset := range p.Offsets {
-			return offset
+			if offset >= 0 { // -1: there is none
+				return offset
+			}
 		}
 		return math.MaxInt64
 	})
@@ -67,11 +70,12 @@ func (t *tail) list(ctx context.Context, what string, request func(int) kafka.Of
 	}
 }
 
-// passes tells whether an answer may be another one in a moment. For kafka-go a partition that is not known and a leader
-// that has gone (code 8 is its own) are no such, though both pass after an election.
+// passes tells whether an answer may be another one in a moment. For kafka-go a partition that is not known, a leader
+// that has gone (code 8 is its own), and one that did not answer while others did (-1) are no such, though all of them
+// pass after an election.
 func passes(code kafka.Error) bool {
 	switch code {
-	case kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.OffsetNotAvailable, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
+	case kafka.Unknown, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.OffsetNotAvailable, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
 		return true
 	}
 	return code.Temporary()

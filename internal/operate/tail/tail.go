@@ -75,8 +75,8 @@ func (t *tail) run(ctx context.Context) error {
 	return t.follow(ctx)
 }
 
-// late is how far the clocks of two workers that follow each other may differ: so much later in a partition an event may
-// stand that was observed before another.
+// late is how far the clocks of two workers that follow each other may differ, and how long a transaction may take: an
+// event may stand behind others, or behind the marker of a transaction, whose times are so much later.
 const late = 10 * time.Minute
 
 // begin finds where every partition begins and ends.
