@@ -5,9 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"attemptstream/internal/config"
 	"attemptstream/internal/console"
@@ -63,27 +67,31 @@ func (a *app) lag(ctx context.Context, names []string, watch bool, output string
 	defer o.close()
 	opts := groups.Options{Groups: names, Cache: groups.NewCache()}
 	show := a.lagShower(watch, output)
-	if !watch {
-		report, err := groups.Lag(ctx, o.kafka, o.layout.Events.Name, opts)
-		if err != nil {
-			return err
-		}
-		return show(report)
+	report, err := groups.Lag(ctx, o.kafka, o.layout.Events.Name, opts)
+	if err != nil {
+		return stopped(ctx, watch, err)
+	}
+	if err := show(report); err != nil || !watch {
+		return err
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		report, err := groups.Lag(ctx, o.kafka, o.layout.Events.Name, opts)
-		if err != nil {
-			return stopped(ctx, watch, err)
-		}
-		if err := show(report); err != nil {
-			return err
-		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
+		}
+		report, err := groups.Lag(ctx, o.kafka, o.layout.Events.Name, opts)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil: // who watches wants to see it come back
+			fmt.Fprintln(a.err, "error:", err)
+			continue
+		}
+		if err := show(report); err != nil {
+			return err
 		}
 	}
 }
@@ -128,9 +136,9 @@ func (a *app) lagShower(watch bool, output string) func(*groups.Report) error {
 		text := b.Bytes()
 		switch {
 		case redraw && first:
-			text = redrawn(text, eraseScreen+upperLeft)
+			text = redrawn(text, eraseScreen+upperLeft, height(a.out))
 		case redraw:
-			text = redrawn(text, upperLeft)
+			text = redrawn(text, upperLeft, height(a.out))
 		case !first && output == "table":
 			text = append([]byte("\n"), text...)
 		}
@@ -140,8 +148,27 @@ func (a *app) lagShower(watch bool, output string) func(*groups.Report) error {
 	}
 }
 
-// redrawn is text that is drawn over what stood there.
-func redrawn(text []byte, begin string) []byte {
-	lines := bytes.ReplaceAll(text, []byte("\n"), []byte(eraseLine+"\n"))
-	return append(append([]byte(begin), lines...), eraseBelow...)
+// redrawn is text that is drawn over what stood on a terminal of so many lines. What does not fit would scroll the rest away.
+func redrawn(text []byte, begin string, height int) []byte {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if most := max(height-2, 1); len(lines)-1 > most {
+		lines = append(lines[:most:most], []byte("… --group shows one group alone\n"))
+	}
+	out := []byte(begin)
+	for _, line := range lines {
+		if line, ok := bytes.CutSuffix(line, []byte("\n")); ok {
+			out = append(append(out, line...), eraseLine+"\n"...)
+		}
+	}
+	return append(out, eraseBelow...)
+}
+
+// height is how many lines a terminal has; 24 where it does not say.
+func height(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if _, lines, err := term.GetSize(int(f.Fd())); err == nil && lines > 0 {
+			return lines
+		}
+	}
+	return 24
 }
