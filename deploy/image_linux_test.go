@@ -204,4 +204,3 @@ func TestImageRuns(t *testing.T) {
 		}
 	})
 }
-
