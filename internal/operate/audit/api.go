@@ -56,7 +56,8 @@ func (r *run) reader(a Account) *complete.Reader {
 }
 
 func (r *run) walker(reader *complete.Reader, state attempt.State) *walker {
-	return &walker{reader: reader, state: state, widest: max(1, int64((r.WindowMax-attempt.Overlap)/time.Second)), wanted: r.WindowAttempts}
+	return &walker{reader: reader, state: state, widest: max(1, int64((r.WindowMax-attempt.Overlap)/time.Second)),
+		wanted: r.WindowAttempts, patience: r.Patience}
 }
 
 // readState keeps what one state shows.
@@ -64,6 +65,10 @@ func (r *run) readState(ctx context.Context, account int, reader *complete.Reade
 	name := r.Accounts[account].Name
 	w := r.walker(reader, state)
 	for _, p := range r.pieces[account][state.Rank()] {
+		w.patience = r.Patience
+		if p.gap { // it has failed often enough
+			w.patience = 0
+		}
 		w.take = func(a *complete.Answer, s schedule.Span, doubtful bool) error {
 			if doubtful {
 				r.report.doubt(Unread{Account: name, State: state, Span: s, Reason: "it may have been cut, and nothing can tell: all that is beyond doubt lies in one second"})

@@ -30,7 +30,7 @@ type Account struct {
 	API API
 }
 
-// Config is what an audit needs. All fields are required but Progress and TempDir.
+// Config is what an audit needs. All fields are required but Patience, Progress and TempDir.
 type Config struct {
 	Accounts []Account
 	States   []attempt.State
@@ -40,6 +40,10 @@ type Config struct {
 
 	WindowMax      time.Duration // longest window
 	WindowAttempts int           // answers are kept under this length
+
+	// Patience is how long a second that the API does not answer for is tried again before it is named as not audited;
+	// 0: half a minute.
+	Patience time.Duration
 
 	Version  string // of the program, for the report
 	TempDir  string // where files are kept meanwhile; empty: the system's place
@@ -94,6 +98,9 @@ type run struct {
 
 // Run audits. The report is to be closed. When ctx ends, so does the audit, with ctx's error and without a report.
 func Run(ctx context.Context, c Config) (_ *Report, err error) {
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
 	if c.Progress == nil {
 		c.Progress = &Progress{}
 	}

@@ -13,11 +13,13 @@ import (
 )
 
 const (
-	// requestTries is how often a request is made before its failure is one of its window. Also what the API calls wrong is
-	// tried again: proxies say so now and then, and who audits is in no hurry.
-	requestTries = 6
+	// requestTries is how often a request is made before its failure is one of its window, which is then asked for in parts.
+	requestTries = 3
+	// refusedTries is how often a request is made that the API calls wrong, or whose key it refuses. Proxies say so now and
+	// then, and who audits is in no hurry; but what is still so in the end is so for all windows.
+	refusedTries = 6
 	// firstPause bounds the pause before the second try; the bound doubles, and the pause is any up to it.
-	firstPause = 200 * time.Millisecond
+	firstPause = 100 * time.Millisecond
 	// longWait is from when on a wait for the API's leave to go on is worth a line in the log.
 	longWait = time.Minute
 )
@@ -35,7 +37,7 @@ func (q *requester) request(
 	for try := 1; ; try++ {
 		err := q.api.Attempts(ctx, state, w, begin())
 		var problem *imocha.Error
-		if err == nil || try == requestTries || !errors.As(err, &problem) {
+		if err == nil || !errors.As(err, &problem) || try >= requestTries && !lasting(err) || try == refusedTries {
 			return err
 		}
 		if problem.Kind == imocha.Throttled && time.Until(problem.Until) > longWait {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -13,6 +14,10 @@ import (
 const (
 	// firstWidth is the length of the first window, of whose density nothing is known yet.
 	firstWidth = int64(time.Minute / time.Second)
+	// defaultPatience is how long a single second that fails is tried again before it is given up.
+	defaultPatience = 30 * time.Second
+	// firstRest bounds the pause before it is tried again; the bound doubles, and the pause is any up to it.
+	firstRest = 500 * time.Millisecond
 	// calm is how many windows are read before one may again be wider than what could be read when one failed.
 	calm = 16
 )
@@ -23,6 +28,8 @@ type walker struct {
 	state  attempt.State
 	widest int64 // seconds
 	wanted int   // that answers should stay under
+	// patience is how long a single second that fails is tried again.
+	patience time.Duration
 
 	// take is given what was read whole, or as whole as can be known.
 	take func(a *complete.Answer, s schedule.Span, doubtful bool) error
@@ -33,6 +40,7 @@ type walker struct {
 	ceiling int64 // of the width, after a failure; 0: none
 	quiet   int   // windows read since
 	skip    int64 // seconds to leave out when a second cannot be read; doubles while nothing can
+	failing trouble
 }
 
 // walk reads a span. The error is take's, ctx's, or one that concerns more than a window.
@@ -57,6 +65,11 @@ func (w *walker) walk(ctx context.Context, s schedule.Span) error {
 			w.grow(next, a.Length)
 		case !next.Smallest():
 			w.narrow(next, err)
+			continue
+		case w.failing.again(next, w.skip == 1, w.patience):
+			if err := w.failing.rest(ctx); err != nil {
+				return err
+			}
 			continue
 		default:
 			// An API that is down fails for every second. Leaving out twice as much each time ends that soon, and costs
@@ -96,4 +109,24 @@ func (w *walker) grow(s schedule.Span, n int) {
 		w.ceiling = 0
 	}
 	w.width = next
+}
+
+// A trouble is a second that fails.
+type trouble struct {
+	second schedule.Span
+	since  time.Time
+	tries  int
+}
+
+// again tells whether the second is to be tried again. Where the one before it was given up, one try must do.
+func (t *trouble) again(s schedule.Span, patient bool, patience time.Duration) bool {
+	if t.second != s {
+		*t = trouble{second: s, since: time.Now()}
+	}
+	t.tries++
+	return patient && time.Since(t.since) < patience
+}
+
+func (t *trouble) rest(ctx context.Context) error {
+	return pause(ctx, rand.N(firstRest<<min(t.tries-1, 4)))
 }

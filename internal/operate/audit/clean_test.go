@@ -1,0 +1,98 @@
+package audit_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imochasim"
+	"attemptstream/internal/operate/audit"
+	"attemptstream/internal/witness"
+)
+
+// lives is a busy half day with a little of everything.
+func lives(seed uint64) imochasim.Lives {
+	l := imochasim.DefaultLives(seed)
+	l.TimeToComplete, l.Expiry, l.TimeToResend = time.Hour, 3*time.Hour, time.Hour
+	l.Malformed = .02
+	return l
+}
+
+// A topic that a worker has filled is clean, whatever the API takes as the ends of a window and wherever the range begins
+// and ends, and whatever every tenth request runs into.
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for i, b := range imochasim.Boundaries() {
+		t.Run(b.String(), func(t *testing.T) {
+			onBrokers(t, func(t *testing.T, brokers []string) {
+				const hours = 8
+				end := ago(time.Hour)
+				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Duplicates: .02, Seed: uint64(i)}, end.Add(-hours*time.Hour), end)
+				w.populate(lives(uint64(i)))
+				w.tell()
+				f := w.audit(w.schedule.Start, w.schedule.Stop)
+				f.clean(t)
+				told := map[string]bool{}
+				late := 0
+				for _, o := range witness.Events(t, brokers, w.topic, account) {
+					told[fmt.Sprintf("%d:%s", o.ID, o.Status)] = true
+					if o.Late {
+						late++
+					}
+				}
+				letters := int64(0)
+				for _, l := range f.Letters {
+					letters += l.Told
+				}
+				if f.Totals.Told != int64(len(told)) || letters != int64(len(w.records(w.layout.DLQ.Name))) || letters == 0 || len(f.NotCovered) > 0 {
+					t.Errorf("%d told and %d letters, want %d and all; not covered: %v", f.Totals.Told, letters, len(told), f.NotCovered)
+				}
+				again := w.audit(w.schedule.Start, w.schedule.Stop)
+				if again.Digests != f.Digests {
+					t.Errorf("the second digest is %v, the first %v", again.Digests, f.Digests)
+				}
+				// Ranges that begin and end where something happens.
+				n := 0
+				for _, e := range w.sim.Ledger(string(account)) {
+					at := attempt.InstantOf(e.At)
+					if from, to := at-1800, at+1800; from >= w.schedule.Start && to <= w.schedule.Stop && e.At.Nanosecond() == 0 {
+						if n++; n%97 == 0 {
+							w.audit(from, at).clean(t)
+							w.audit(at, to).clean(t)
+						}
+					}
+				}
+				if n < 97 {
+					t.Error("no range was tried")
+				}
+				if err := w.sim.SetFaults(imochasim.EveryFault(.1)); err != nil {
+					t.Fatal(err)
+				}
+				w.audit(w.schedule.Start, w.schedule.Stop, func(c *audit.Config) { c.WindowMax = 20 * time.Minute }).clean(t)
+			})
+		})
+	}
+}
+
+// Answers that are cut without a word are no reason for anything to seem missing.
+func TestCleanWithCap(t *testing.T) {
+	t.Parallel()
+	for _, newest := range []bool{false, true} {
+		t.Run(fmt.Sprint(newest), func(t *testing.T) {
+			onBrokers(t, func(t *testing.T, brokers []string) {
+				end := ago(time.Hour)
+				w := newWorld(t, brokers, imochasim.Config{Cap: 60, CapNewest: newest}, end.Add(-8*time.Hour), end)
+				l := lives(7)
+				l.BurstSize, l.BurstsPerDay = 80, 60
+				w.populate(l)
+				w.tell()
+				f := w.audit(w.schedule.Start, w.schedule.Stop)
+				f.clean(t)
+				if len(f.Doubtful) == 0 {
+					t.Error("no second of a burst is called doubtful")
+				}
+			})
+		})
+	}
+}
