@@ -145,15 +145,16 @@ func (c *clockWatch) item(settle time.Duration) (item Item, known bool) {
 	}
 	const name = "clock"
 	ahead, behind := c.ahead-c.unsure, -c.ahead-c.unsure // at least
+	about := c.ahead.Abs().Round(time.Second)
 	switch {
 	case ahead > settle:
 		return failed(ofIMocha, name, "this machine's is %s ahead of the API's, more than STREAM_SETTLE_DELAY (%s): what happens last in each window "+
-			"would be missed, and found late: set the clock (NTP)", console.Span(c.ahead), settle), true
+			"would be missed, and found late: set the clock (NTP)", console.Span(about), settle), true
 	case ahead > settle/2, ahead > 5*time.Second:
 		return notice(ofIMocha, name, "this machine's is %s ahead of the API's, which takes that much from STREAM_SETTLE_DELAY (%s): set the clock (NTP)",
-			console.Span(c.ahead), settle), true
+			console.Span(about), settle), true
 	case behind > 5*time.Second:
-		return notice(ofIMocha, name, "this machine's is %s behind the API's: events come that much later: set the clock (NTP)", console.Span(-c.ahead)), true
+		return notice(ofIMocha, name, "this machine's is %s behind the API's: events come that much later: set the clock (NTP)", console.Span(about)), true
 	}
 	return ok(ofIMocha, name, "this machine's agrees with the API's, as far as its Date header shows (%s)", c.unsure.Round(100*time.Millisecond)), true
 }

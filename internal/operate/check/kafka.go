@@ -90,19 +90,36 @@ func (k *kafkaCheck) exist(ctx context.Context) bool {
 	return false
 }
 
-// look finds the topics that exist. One that was created a moment ago may not be known to every broker yet.
+// unseenGrace is how long a topic may be missing before it is taken for one that does not exist: one that was created a
+// moment ago is not known to every broker yet.
+const unseenGrace = time.Second
+
+// look finds the topics that exist.
 func (k *kafkaCheck) look(ctx context.Context) (map[string]kafka.Topic, error) {
-	res, err := k.client.Kafka().Metadata(ctx, &kafka.MetadataRequest{Topics: k.names})
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]kafka.Topic{}
-	for _, t := range res.Topics {
-		if t.Error == nil && len(t.Partitions) > 0 {
-			seen[t.Name] = t
+	for began := time.Now(); ; {
+		res, err := k.client.Kafka().Metadata(ctx, &kafka.MetadataRequest{Topics: k.names})
+		if err != nil {
+			return nil, err
+		}
+		seen := map[string]kafka.Topic{}
+		for _, t := range res.Topics {
+			if t.Error == nil && len(t.Partitions) > 0 {
+				seen[t.Name] = t
+			}
+		}
+		if len(seen) == len(k.names) || time.Since(began) > unseenGrace {
+			return seen, nil
+		}
+		select {
+		case <-time.After(unseenGrace / 10):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		// kafka-go answers metadata from memory.
+		if t, ok := k.client.Kafka().Transport.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
 		}
 	}
-	return seen, nil
 }
 
 // replicas says how a topic stands.
