@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,22 +19,29 @@ import (
 
 // answers is a Kafka that answers, fails or keeps silent about its groups.
 type answers struct {
+	mu     sync.Mutex
 	groups []metrics.GroupLag
 	err    error
 	silent bool
-	asked  int
+}
+
+// become changes what is answered.
+func (a *answers) become(groups []metrics.GroupLag, err error, silent bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.groups, a.err, a.silent = groups, err, silent
 }
 
 func (a *answers) ask(ctx context.Context) ([]metrics.GroupLag, error) {
-	a.asked++
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.silent {
+		a.mu.Unlock()
 		<-ctx.Done()
+		a.mu.Lock()
 		return nil, context.Cause(ctx)
 	}
-	if a.err != nil {
-		return nil, a.err
-	}
-	return a.groups, nil
+	return a.groups, a.err
 }
 
 // group has lags of so many events; a negative one is not known in seconds.
@@ -73,7 +81,8 @@ func watchLag(t *testing.T, test func(t *testing.T, a *answers, p *process, logs
 
 func TestLagOfGroups(t *testing.T) {
 	watchLag(t, func(t *testing.T, a *answers, p *process, _ *observer.ObservedLogs) {
-		a.groups = []metrics.GroupLag{group("billing", 2, 0, 7, -3), group("au\xffdit", 0, 4)}
+		lags := []metrics.GroupLag{group("billing", 2, 0, 7, -3), group("au\xffdit", 0, 4)}
+		a.become(lags, nil, false)
 		time.Sleep(20 * time.Second)
 		_, f := p.scrape()
 		for _, c := range []struct {
@@ -94,7 +103,7 @@ func TestLagOfGroups(t *testing.T) {
 		if f.sum(t, "consumer_group_lag_events", "partition", "2") != 3 || f.series("consumer_group_lag_seconds", "partition", "2") != nil {
 			t.Error("a lag that is known in events alone is not shown as such")
 		}
-		a.groups = a.groups[:1]
+		a.become(lags[:1], nil, false)
 		time.Sleep(20 * time.Second)
 		if _, f = p.scrape(); f.series("consumer_group_members", "group", "au\uFFFDdit") != nil {
 			t.Error("a group that is gone is still shown")
@@ -105,10 +114,11 @@ func TestLagOfGroups(t *testing.T) {
 // A reader that takes a new group every time must not make series without end, and those that have members are shown.
 func TestLagOfTooManyGroups(t *testing.T) {
 	watchLag(t, func(t *testing.T, a *answers, p *process, logs *observer.ObservedLogs) {
+		var lags []metrics.GroupLag
 		for i := range 1000 {
-			a.groups = append(a.groups, group(fmt.Sprintf("console-%04d", i), 0, 1))
+			lags = append(lags, group(fmt.Sprintf("console-%04d", i), 0, 1))
 		}
-		a.groups = append(a.groups, group("zeta", 1, 3))
+		a.become(append(lags, group("zeta", 1, 3)), nil, false)
 		time.Sleep(20 * time.Second)
 		_, f := p.scrape()
 		if n := len(f.series("consumer_group_members")); n != 200 || f.sum(t, "consumer_group_lag_events", "group", "zeta") != 3 {
@@ -124,12 +134,13 @@ func TestLagOfTooManyGroups(t *testing.T) {
 // has a line a minute.
 func TestLagIsNotKnown(t *testing.T) {
 	for name, fail := range map[string]func(*answers){
-		"fails":        func(a *answers) { a.err = errors.New("no coordinator") },
-		"keeps silent": func(a *answers) { a.silent = true },
+		"fails":        func(a *answers) { a.become(nil, errors.New("no coordinator"), false) },
+		"keeps silent": func(a *answers) { a.become(nil, nil, true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			watchLag(t, func(t *testing.T, a *answers, p *process, logs *observer.ObservedLogs) {
-				a.groups = []metrics.GroupLag{group("billing", 1, 7)}
+				lags := []metrics.GroupLag{group("billing", 1, 7)}
+				a.become(lags, nil, false)
 				time.Sleep(16 * time.Second)
 				fail(a)
 				time.Sleep(45 * time.Second)
@@ -148,10 +159,10 @@ func TestLagIsNotKnown(t *testing.T) {
 				if lines := logs.FilterMessageSnippet("is not known").Len(); lines < 7 || lines > 11 {
 					t.Errorf("%d lines in about 11 minutes: want one a minute", lines)
 				}
-				if a.silent && !strings.Contains(fmt.Sprint(logs.All()[0].ContextMap()), "no answer within 30s") {
+				if name == "keeps silent" && !strings.Contains(fmt.Sprint(logs.All()[0].ContextMap()), "no answer within 30s") {
 					t.Errorf("the log does not say which time passed: %v", logs.All()[0].ContextMap())
 				}
-				a.err, a.silent = nil, false
+				a.become(lags, nil, false)
 				time.Sleep(time.Minute)
 				if _, f = p.scrape(); f.sum(t, "consumer_group_lag_events") != 7 {
 					t.Error("the lag does not come back")

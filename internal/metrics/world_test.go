@@ -56,7 +56,7 @@ func inVirtualTime(t *testing.T, sim imochasim.Config, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, net: &kfake.VirtualNetwork{}, began: time.Now(), schedule: schedule.Settings{
 			States: attempt.States(), Start: attempt.InstantOf(time.Now()), PollInterval: 5 * time.Minute, SettleDelay: 30 * time.Second,
-			Lookback: 8 * time.Hour, LookbackInterval: 10 * time.Minute, WindowMax: 24 * time.Hour, WindowAttempts: 1000,
+			Lookback: 4 * time.Hour, LookbackInterval: 10 * time.Minute, WindowMax: 24 * time.Hour, WindowAttempts: 1000,
 		}}
 		broker, err := embedded.Start(embedded.Config{Addr: brokerAddr, ListenFn: w.net.Listen})
 		w.must(err)
