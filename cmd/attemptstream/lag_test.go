@@ -112,7 +112,7 @@ func TestLag(t *testing.T) {
 	r = start(t, s.env, "lag")
 	r.wait(exitDone)
 	for _, want := range []string{
-		"2 consumer groups", "billing  has read nothing of some partitions  Empty, 0 members", "PARTITION  OFFSET",
+		"2 consumer groups", "billing  has no offset for some partitions  Empty, 0 members", "PARTITION  OFFSET",
 		"mail  1,000 events behind, 2h", "nobody reads", "1,000 events in partitions for which the group has no offset", "(1,000)",
 	} {
 		if !strings.Contains(r.out.String(), want) {

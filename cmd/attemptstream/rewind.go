@@ -32,7 +32,8 @@ Nothing is told again and nothing is deleted: only the group's offsets change. T
 again, see attemptstream replay.`,
 		Example: `  attemptstream rewind --group billing --to -36h --dry-run
   attemptstream rewind --group billing --to 2026-11-23T21:30:00Z`,
-		Args: cobra.NoArgs,
+		Args:                  cobra.NoArgs,
+		DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case group == "":

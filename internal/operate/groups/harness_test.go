@@ -34,6 +34,7 @@ type world struct {
 
 	ours   *kafkatx.Producer
 	aborts *kgo.Client // whose transactions are aborted
+	joins  []kgo.Opt   // how consumers join groups
 	clock  time.Time   // of the last event
 	random *rand.Rand
 }
@@ -114,7 +115,7 @@ func (w *world) franz(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 func (w *world) consumer(t testing.TB, group string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	return w.franz(t, append([]kgo.Opt{kgo.ConsumerGroup(group), kgo.ConsumeTopics(w.topic), kgo.DisableAutoCommit(),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ClientID("reader"), kgo.FetchMaxWait(50 * time.Millisecond)}, opts...)...)
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ClientID("reader"), kgo.FetchMaxWait(50 * time.Millisecond)}, slices.Concat(w.joins, opts)...)...)
 }
 
 // commit writes a transaction of n events into random partitions; each is some milliseconds younger than the last.

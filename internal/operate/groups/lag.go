@@ -52,6 +52,9 @@ func Lag(ctx context.Context, client *kafkatx.Client, topic string, opts Options
 		return nil, err
 	}
 	m := &measurement{client: client, topic: topic, limits: limits, opts: opts, at: time.Now()}
+	if err := m.findBeyond(ctx, readers); err != nil {
+		return nil, err
+	}
 	return m.report(ctx, readers)
 }
 
@@ -59,6 +62,7 @@ func Lag(ctx context.Context, client *kafkatx.Client, topic string, opts Options
 type reading struct {
 	name    string
 	offsets map[int]int64
+	beyond  map[int]bool // partitions in which the offset lies behind the end of the log
 	description
 }
 
@@ -151,6 +155,30 @@ type place struct {
 	offset    int64
 }
 
+// findBeyond finds offsets that lie behind the end of the log.
+func (m *measurement) findBeyond(ctx context.Context, readers []reading) error {
+	for i := range readers {
+		r := &readers[i]
+		for partition, offset := range r.offsets {
+			if partition >= len(m.limits) || offset <= m.limits[partition].stable {
+				continue
+			}
+			// A consumer that reads what is not committed yet may be there. Behind the high watermark nobody can be.
+			high, err := watermark(ctx, m.client.Kafka(), m.topic, partition)
+			if err != nil {
+				return err
+			}
+			if offset > high {
+				if r.beyond == nil {
+					r.beyond = make(map[int]bool)
+				}
+				r.beyond[partition] = true
+			}
+		}
+	}
+	return nil
+}
+
 func (m *measurement) report(ctx context.Context, readers []reading) (*Report, error) {
 	tallies, err := m.count(ctx, readers)
 	if err != nil {
@@ -160,20 +188,21 @@ func (m *measurement) report(ctx context.Context, readers []reading) (*Report, e
 	for _, r := range readers {
 		g := Group{Name: r.name, State: r.state, Members: append([]Member{}, r.members...)}
 		for p := range m.limits {
-			part, err := m.partition(ctx, r, p, tallies)
-			if err != nil {
-				return nil, err
-			}
-			g.add(part)
+			g.add(m.partition(r, p, tallies))
 		}
 		report.Groups = append(report.Groups, g)
 	}
 	return report, nil
 }
 
-// place is from where on a group reads a partition: what retention has deleted is gone.
+// place is from where on a group reads a partition: what retention has deleted is gone. Without an offset that the log has
+// it may be from the start.
 func (m *measurement) place(r reading, partition int) place {
-	return place{partition, max(m.limits[partition].start, r.offsets[partition])} // 0 without an offset
+	start := m.limits[partition].start
+	if r.beyond[partition] {
+		return place{partition, start}
+	}
+	return place{partition, max(start, r.offsets[partition])}
 }
 
 // count counts what lies behind each place where a group stands, the nearest to the end first.
@@ -209,27 +238,20 @@ func (m *measurement) count(ctx context.Context, readers []reading) (map[place]t
 }
 
 // partition says how far a group is in one partition.
-func (m *measurement) partition(ctx context.Context, r reading, partition int, tallies map[place]tally) (*Partition, error) {
+func (m *measurement) partition(r reading, partition int, tallies map[place]tally) *Partition {
 	limits := m.limits[partition]
 	t := tallies[m.place(r, partition)]
-	p := &Partition{Partition: partition, Start: limits.start, LastStable: limits.stable, Events: t.records, AtMost: t.atMost}
+	p := &Partition{
+		Partition: partition, Start: limits.start, LastStable: limits.stable,
+		Events: t.records, AtMost: t.atMost, Beyond: r.beyond[partition],
+	}
 	if !t.first.IsZero() {
 		oldest := t.first.UTC()
 		p.Oldest, p.Seconds = &oldest, max(0, m.at.Sub(oldest).Seconds())
 	}
-	offset, ok := r.offsets[partition]
-	if !ok {
-		return p, nil
+	if offset, ok := r.offsets[partition]; ok {
+		p.Committed = &offset
+		p.Lost = max(0, limits.start-offset)
 	}
-	p.Committed = &offset
-	p.Lost = max(0, limits.start-offset)
-	if offset > limits.stable {
-		// A consumer that reads what is not committed yet may be there. Behind the end of the log nobody can be.
-		high, err := watermark(ctx, m.client.Kafka(), m.topic, partition)
-		if err != nil {
-			return nil, err
-		}
-		p.Beyond = offset > max(high, limits.stable)
-	}
-	return p, nil
+	return p
 }

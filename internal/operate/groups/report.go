@@ -21,8 +21,8 @@ type Group struct {
 	AtMost  bool    `json:"atMost"` // Events may be less: not all was counted yet
 	Seconds float64 `json:"secondsBehind"`
 
-	// NoOffset is how many events there are in partitions for which it has none. Whether it will read them is for its
-	// consumers to say: with auto.offset.reset=earliest all, with latest none of them.
+	// NoOffset is how many events there are in partitions for which it has none, or one that the log does not have. Whether
+	// it will read them is for its consumers to say: with auto.offset.reset=earliest all, with latest none of them.
 	NoOffset int64 `json:"eventsWithoutOffset"`
 
 	// Lost is how many offsets it had still to read when retention deleted them: at most so many events.
@@ -35,7 +35,8 @@ type Group struct {
 type Partition struct {
 	Partition int `json:"partition"`
 
-	// Committed is the offset that the group reads next; nil where it has none. It is counted from the start then.
+	// Committed is the offset that the group reads next; nil where it has none. Events and Oldest are those of the whole
+	// partition then, and not part of the group's.
 	Committed  *int64 `json:"committedOffset"`
 	Start      int64  `json:"startOffset"`      // of what is still there
 	LastStable int64  `json:"lastStableOffset"` // the end of what can be read
@@ -48,13 +49,14 @@ type Partition struct {
 	// Lost is how many offsets from Committed on retention has deleted: at most so many events.
 	Lost int64 `json:"offsetsLost"`
 
-	// Beyond: the offset lies behind the end of the log. The topic was created anew, or has lost its tail.
+	// Beyond: the offset lies behind the end of the log, and is as good as none. The topic was created anew, or has lost its
+	// tail.
 	Beyond bool `json:"beyondEnd"`
 }
 
 // add sums a group's partitions up.
 func (g *Group) add(p *Partition) {
-	if p.Committed == nil {
+	if p.Committed == nil || p.Beyond {
 		g.NoOffset += p.Events
 	} else {
 		g.Events += p.Events

@@ -216,7 +216,7 @@ func (m *Move) answered(ctx context.Context, client *kafka.Client, refused map[i
 		if err != nil {
 			d = description{}
 		}
-		return nil, fmt.Errorf("somebody joined meanwhile, and nothing was moved: %w", &MembersError{Group: m.Group, Members: d.members})
+		return nil, fmt.Errorf("the broker refused, somebody has joined meanwhile; nothing was moved: %w", &MembersError{Group: m.Group, Members: d.members})
 	}
 	first := explained(refused[slices.Min(slices.Collect(maps.Keys(refused)))])
 	return m, fmt.Errorf("the broker did not move group %q in %d of %d partitions (%s): %w",

@@ -72,50 +72,63 @@ func (w *world) offsets(t *testing.T, group string) map[int32]int64 {
 
 // After a rewind the group's consumer gets exactly the events observed at or after the time.
 func TestRewind(t *testing.T) {
-	onBrokers(t, func(t *testing.T, w *world) {
-		group := unique(t, "group")
-		for range 12 {
-			w.commit(t, 15)
-			w.abort(t) // with timestamps later than those of the next transactions
-		}
-		all := w.records(t)
-		c := w.consumer(t, group)
-		poll(t, c, len(all), 1000)
+	onBrokers(t, func(t *testing.T, w *world) { w.rewinds(t) })
+}
 
-		_, err := groups.Rewind(testContext(t), w.client, w.topic, group, w.clock, false)
-		var members *groups.MembersError
-		if !errors.As(err, &members) || len(members.Members) != 1 || !strings.Contains(err.Error(), `"reader" at 127.0.0.1`) {
-			t.Errorf("while the group has a member: %v", err)
-		}
-		c.Close()
+// The same for a group of the consumer protocol (KIP-848).
+func TestRewindAGroupThatTheBrokerBalances(t *testing.T) {
+	t.Parallel()
+	w := realWorld(t)
+	if strings.HasPrefix(w.real.Version(), "3.") {
+		t.Skip("the consumer protocol came with Kafka 4")
+	}
+	w.joins = []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer())}
+	w.rewinds(t)
+}
 
-		before := w.offsets(t, group)
-		byTime := slices.SortedStableFunc(slices.Values(all), func(a, b *kgo.Record) int { return a.Timestamp.Compare(b.Timestamp) })
-		for _, to := range []time.Time{
-			byTime[0].Timestamp.Add(-time.Hour), byTime[0].Timestamp, byTime[len(all)/2].Timestamp,
-			byTime[len(all)/2].Timestamp.Add(1), // nanoseconds are finer than timestamps
-			byTime[len(all)/3].Timestamp.Add(time.Millisecond), byTime[len(all)-1].Timestamp, byTime[len(all)-1].Timestamp.Add(1),
-		} {
-			dry := w.rewind(t, group, to, true)
-			if after := w.offsets(t, group); !mapsEqual(before, after) {
-				t.Fatalf("a dry run moved the group from %v to %v", before, after)
-			}
-			m := w.rewind(t, group, to, false)
-			w.moved(t, m, all)
-			dry.DryRun, dry.At = false, m.At
-			if !sameMove(dry, m) {
-				t.Errorf("a dry run says\n%+v, then it is\n%+v", dry, m)
-			}
-			var want []*kgo.Record
-			for _, r := range all {
-				if !r.Timestamp.Before(to) {
-					want = append(want, r)
-				}
-			}
-			w.compareConsumer(t, group, want)
-			before = w.offsets(t, group)
+func (w *world) rewinds(t *testing.T) {
+	group := unique(t, "group")
+	for range 12 {
+		w.commit(t, 15)
+		w.abort(t) // with timestamps later than those of the next transactions
+	}
+	all := w.records(t)
+	c := w.consumer(t, group)
+	poll(t, c, len(all), 1000)
+
+	_, err := groups.Rewind(testContext(t), w.client, w.topic, group, w.clock, false)
+	var members *groups.MembersError
+	if !errors.As(err, &members) || len(members.Members) != 1 || !strings.Contains(err.Error(), `"reader" at 127.0.0.1`) {
+		t.Errorf("while the group has a member: %v", err)
+	}
+	c.Close()
+
+	before := w.offsets(t, group)
+	byTime := slices.SortedStableFunc(slices.Values(all), func(a, b *kgo.Record) int { return a.Timestamp.Compare(b.Timestamp) })
+	for _, to := range []time.Time{
+		byTime[0].Timestamp.Add(-time.Hour), byTime[0].Timestamp, byTime[len(all)/2].Timestamp,
+		byTime[len(all)/2].Timestamp.Add(1), // nanoseconds are finer than timestamps
+		byTime[len(all)/3].Timestamp.Add(time.Millisecond), byTime[len(all)-1].Timestamp, byTime[len(all)-1].Timestamp.Add(1),
+	} {
+		dry := w.rewind(t, group, to, true)
+		if after := w.offsets(t, group); !mapsEqual(before, after) {
+			t.Fatalf("a dry run moved the group from %v to %v", before, after)
 		}
-	})
+		m := w.rewind(t, group, to, false)
+		w.moved(t, m, all)
+		dry.DryRun, dry.At = false, m.At
+		if !sameMove(dry, m) {
+			t.Errorf("a dry run says\n%+v, then it is\n%+v", dry, m)
+		}
+		var want []*kgo.Record
+		for _, r := range all {
+			if !r.Timestamp.Before(to) {
+				want = append(want, r)
+			}
+		}
+		w.compareConsumer(t, group, want)
+		before = w.offsets(t, group)
+	}
 }
 
 func mapsEqual(a, b map[int32]int64) bool {
@@ -228,39 +241,51 @@ func TestRewindWhereTimesGoBack(t *testing.T) {
 }
 
 func TestRewindRefuses(t *testing.T) {
-	onBrokers(t, func(t *testing.T, w *world) {
-		w.commit(t, 20)
-		group := unique(t, "group")
-		w.commitOffsets(t, w.topic, group, map[int32]int64{0: 1, 1: 1, 2: 1})
-		_, err := groups.Rewind(testContext(t), w.client, w.topic, "nonsense", w.clock, false)
-		var unknown *groups.UnknownGroupError
-		if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{group}) || !strings.Contains(err.Error(), "once it has joined or committed") {
-			t.Errorf("an unknown group: %v", err)
-		}
-		if _, err := groups.Rewind(testContext(t), w.client, w.topic, group, time.Now().Add(time.Hour), false); !errors.Is(err, groups.ErrFuture) {
-			t.Errorf("a time in the future: %v", err)
-		}
+	onBrokers(t, func(t *testing.T, w *world) { w.refuses(t) })
+}
 
-		// Somebody joins between the look and the commit.
-		var once sync.Once
-		client := w.intercepted(t, &interceptor{before: func(req kafka.Request) {
-			if _, ok := req.(*offsetcommit.Request); ok {
-				once.Do(func() { poll(t, w.consumer(t, group), 1, 1) })
-			}
-		}})
-		before := w.offsets(t, group)
-		_, err = groups.Rewind(testContext(t), client, w.topic, group, w.clock, false)
-		var members *groups.MembersError
-		if !errors.As(err, &members) || !strings.Contains(err.Error(), "joined meanwhile") || len(members.Members) != 1 || members.Members[0].ClientID != "reader" {
-			t.Errorf("somebody joined meanwhile: %v", err)
+func TestRewindRefusesAGroupThatTheBrokerBalances(t *testing.T) {
+	t.Parallel()
+	w := realWorld(t)
+	if strings.HasPrefix(w.real.Version(), "3.") {
+		t.Skip("the consumer protocol came with Kafka 4")
+	}
+	w.joins = []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer())}
+	w.refuses(t)
+}
+
+func (w *world) refuses(t *testing.T) {
+	w.commit(t, 20)
+	group := unique(t, "group")
+	w.commitOffsets(t, w.topic, group, map[int32]int64{0: 1, 1: 1, 2: 1})
+	_, err := groups.Rewind(testContext(t), w.client, w.topic, "nonsense", w.clock, false)
+	var unknown *groups.UnknownGroupError
+	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{group}) || !strings.Contains(err.Error(), "once it has joined or committed") {
+		t.Errorf("an unknown group: %v", err)
+	}
+	if _, err := groups.Rewind(testContext(t), w.client, w.topic, group, time.Now().Add(time.Hour), false); !errors.Is(err, groups.ErrFuture) {
+		t.Errorf("a time in the future: %v", err)
+	}
+
+	// Somebody joins between the look and the commit.
+	var once sync.Once
+	client := w.intercepted(t, &interceptor{before: func(req kafka.Request) {
+		if _, ok := req.(*offsetcommit.Request); ok {
+			once.Do(func() { poll(t, w.consumer(t, group), 1, 1) })
 		}
-		moved := w.offsets(t, group)
-		for p, o := range moved {
-			if o > before[p]+1 { // the consumer has committed one event
-				t.Errorf("from %v to %v", before, moved)
-			}
+	}})
+	before := w.offsets(t, group)
+	_, err = groups.Rewind(testContext(t), client, w.topic, group, w.clock, false)
+	var members *groups.MembersError
+	if !errors.As(err, &members) || !strings.Contains(err.Error(), "joined meanwhile; nothing was moved") || len(members.Members) != 1 || members.Members[0].ClientID != "reader" {
+		t.Errorf("somebody joined meanwhile: %v", err)
+	}
+	moved := w.offsets(t, group)
+	for p, o := range moved {
+		if o > before[p]+1 { // the consumer has committed one event
+			t.Errorf("from %v to %v", before, moved)
 		}
-	})
+	}
 }
 
 // What the broker does not take is told by partition, and what can pass is tried again.

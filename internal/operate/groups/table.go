@@ -32,6 +32,25 @@ type table struct {
 
 func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
 
+// text writes a paragraph with a mark before its first line.
+func (t *table) text(mark, text string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(mark+line)+1+utf8.RuneCountInString(word) > textWidth {
+			t.line("%s%s", mark, line)
+			mark, line = strings.Repeat(" ", utf8.RuneCountInString(mark)), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	t.line("%s%s", mark, line)
+}
+
+// textWidth is the longest line of text.
+const textWidth = 100
+
 func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") + " UTC" }
 
 func (t *table) group(g *Group) {
@@ -40,7 +59,7 @@ func (t *table) group(g *Group) {
 	case g.Events > 0:
 		behind = t.colours.Strong(figure(g.Events, g.AtMost)+" behind") + ", " + console.Span(seconds(g.Seconds))
 	case g.NoOffset > 0:
-		behind = "has read nothing of some partitions"
+		behind = "has no offset for some partitions"
 	}
 	t.line("\n%s  %s  %s, %s", t.colours.Strong(g.Name), behind, g.State, console.Counted(len(g.Members), "member", "members"))
 	readers := make(map[int]string)
@@ -56,9 +75,12 @@ func (t *table) group(g *Group) {
 		if reader == "" {
 			reader = "nobody"
 		}
-		offset, behind := "none", "("+atMost(p.Events, p.AtMost)+")"
+		offset, behind := "none", atMost(p.Events, p.AtMost)
 		if p.Committed != nil {
-			offset, behind = strconv.FormatInt(*p.Committed, 10), atMost(p.Events, p.AtMost)
+			offset = strconv.FormatInt(*p.Committed, 10)
+		}
+		if p.Committed == nil || p.Beyond {
+			behind = "(" + behind + ")"
 		}
 		rows = append(rows, []string{
 			strconv.Itoa(p.Partition), offset, strconv.FormatInt(p.LastStable, 10), behind, console.Span(seconds(p.Seconds)), reader,
@@ -66,7 +88,7 @@ func (t *table) group(g *Group) {
 	}
 	t.rows(rows)
 	for _, note := range g.Notes() {
-		t.line("  ! %s", note)
+		t.text("  ! ", note)
 	}
 }
 
@@ -89,11 +111,11 @@ func figure(n int64, most bool) string {
 // MoveTable writes a move for people.
 func MoveTable(w io.Writer, m *Move, colours console.Colours) error {
 	t := &table{w: bufio.NewWriter(w), colours: colours}
-	what := "moves to"
+	what := "was moved to"
 	if m.DryRun {
 		what = "would move to"
 	}
-	t.line("%s %s the first event of %s observed at or after %s", colours.Strong(m.Group), what, m.Topic, m.To.Format(time.RFC3339Nano))
+	t.line("%s %s the first event of %s observed at or after %s", colours.Strong(m.Group), what, m.Topic, m.To.Format("2006-01-02T15:04:05.999Z07:00"))
 	rows := [][]string{{"PARTITION", "FROM", "TO", "FIRST EVENT", "EVENTS ON THE WAY", "THEN AHEAD"}}
 	var again, skipped, ahead int64
 	for i := range m.Steps {
@@ -119,7 +141,7 @@ func MoveTable(w io.Writer, m *Move, colours console.Colours) error {
 		again, skipped, ahead = again+s.Again, skipped+s.Skipped, ahead+s.Ahead
 	}
 	t.rows(rows)
-	t.line("In all %s to be read again, %s skipped; then %s ahead.", console.Counted(again, "event", "events"),
+	t.line("In all %s to read again, %s skipped; then %s ahead.", console.Counted(again, "event", "events"),
 		console.Count(skipped), console.Counted(ahead, "event", "events"))
 	if m.DryRun {
 		t.line("Nothing was changed. Without --dry-run it is.")
