@@ -193,7 +193,7 @@ func (v *view) close() {
 }
 
 // meter is who the worker tells what happens.
-func (v *view) meter() worker.Meter { return v.metrics }
+func (v *view) meter() *metrics.Set { return v.metrics }
 
 // progress is the worker's, nothing before there is one.
 func (v *view) progress() []worker.Progress {

@@ -12,6 +12,7 @@ import (
 	"attemptstream/internal/embedded"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/metrics"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/topics"
 	"attemptstream/internal/worker"
@@ -33,7 +34,7 @@ func (s *system) close() {
 
 // assemble connects a worker as the settings say. Topics that are missing are created. With stop not zero, the worker
 // ends when it has read everything before it. The meter is told what happens.
-func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, meter worker.Meter, log *zap.Logger) (_ *system, err error) {
+func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, meter *metrics.Set, log *zap.Logger) (_ *system, err error) {
 	s := &system{}
 	defer func() {
 		if err != nil {
@@ -68,6 +69,7 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 			RateLimit:      set.IMocha.RateLimit,
 			Concurrency:    set.IMocha.Concurrency,
 			UserAgent:      "attemptstream/" + version,
+			Waited:         meter.Waited(a.Name),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
