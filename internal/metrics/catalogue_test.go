@@ -160,7 +160,7 @@ func TestNames(t *testing.T) {
 		"attempts_total": "account outcome state", "late_arrival_age_seconds": "account", "late_arrivals_near_limit_total": "account",
 		"came_back_total": "account", "possibly_truncated_total": "account state", "proven_length": "account", "answer_cap": "account",
 		"transactions_total": "account outcome", "transaction_duration_seconds": "", "fences_total": "account",
-		"index_bytes": "account", "index_entries": "account", "dead_letters": "account",
+		"replays": "account status", "replayed_events_total": "account", "index_bytes": "account", "index_entries": "account", "dead_letters": "account",
 		"settle_delay_seconds": "", "poll_interval_seconds": "", "lookback_seconds": "",
 		"consumer_group_lag_events": "group partition", "consumer_group_lag_seconds": "group partition",
 		"consumer_group_members": "group", "consumer_group_lag_errors_total": "",
@@ -183,6 +183,22 @@ func TestNames(t *testing.T) {
 		if got := all.sum(t, name); got != want {
 			t.Errorf("attemptstream_%s is %v, want %v", name, got, want)
 		}
+	}
+}
+
+// Before there is a worker nothing makes progress, and nothing is made up.
+func TestNoWorkerYet(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	s, err := metrics.New(metrics.Config{Accounts: []attempt.Account{account}, Ready: owned}, registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Watch(func() []worker.Progress { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if all := gather(t, registry); all.sum(t, "ready") != 0 || all.series("front_timestamp_seconds") != nil {
+		t.Error("it is ready, or has a front")
 	}
 }
 

@@ -65,6 +65,7 @@ type counters struct {
 	lateAge         *prometheus.HistogramVec
 	nearLimit       *prometheus.CounterVec
 	cameBack        *prometheus.CounterVec
+	replayed        *prometheus.CounterVec
 	truncated       *prometheus.CounterVec
 	transactions    *prometheus.CounterVec
 	transactionTime prometheus.Histogram
@@ -86,10 +87,10 @@ func newCounters() counters {
 				"Where its rate is near IMOCHA_CONCURRENCY, that sets the pace, and not iMocha.",
 			labelAccount),
 		attempts: counter("attempts_total",
-			"Entries of answers by what became of them. told: an event; known: told before; dead: a dead letter. Their sum is what was seen, but for dead letters seen again.",
+			"Entries of answers by what became of them. told: an event, also of a replay; known: told before; dead: a dead letter. Their sum is what was seen, but for dead letters seen again.",
 			labelAccount, labelState, labelOutcome),
 		lateAge: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "late_arrival_age_seconds",
-			Help:    "Seconds between the end of its window and the moment when an event was found that covered time, or a gap, had not shown before. STREAM_LOOKBACK has to be well above the highest bucket in use.",
+			Help:    "Seconds between the end of its window and the moment when an event was found that covered time had not shown before, or that lay in a gap. STREAM_LOOKBACK has to be well above the highest bucket in use.",
 			Buckets: []float64{60, 300, 900, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2592000},
 		}, []string{labelAccount}),
 		nearLimit: counter("late_arrivals_near_limit_total",
@@ -97,6 +98,7 @@ func newCounters() counters {
 			labelAccount),
 		cameBack: counter("came_back_total",
 			"Events of invitations that returned to a status after another one, as when they are sent again.", labelAccount),
+		replayed: counter("replayed_events_total", "Events told because a replay asked for them; attempts_total has them too, as told.", labelAccount),
 		truncated: counter("possibly_truncated_total",
 			"Answers for a single second that were as long as iMocha shows at most. What is beyond that was not shown: ask iMocha for it, then compare with attemptstream audit.",
 			labelAccount, labelState),
@@ -118,7 +120,7 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 }
 
 func (c *counters) all() []prometheus.Collector {
-	return []prometheus.Collector{c.requests, c.requestTime, c.waits, c.attempts, c.lateAge, c.nearLimit, c.cameBack, c.truncated,
+	return []prometheus.Collector{c.requests, c.requestTime, c.waits, c.attempts, c.lateAge, c.nearLimit, c.cameBack, c.replayed, c.truncated,
 		c.transactions, c.transactionTime, c.fences}
 }
 
@@ -126,7 +128,7 @@ func (c *counters) all() []prometheus.Collector {
 func (c *counters) begin(accounts []attempt.Account, states []attempt.State) {
 	for _, account := range accounts {
 		name := string(account)
-		for _, vec := range []*prometheus.CounterVec{c.waits, c.nearLimit, c.cameBack, c.fences} {
+		for _, vec := range []*prometheus.CounterVec{c.waits, c.nearLimit, c.cameBack, c.replayed, c.fences} {
 			vec.WithLabelValues(name)
 		}
 		c.lateAge.WithLabelValues(name)
@@ -199,6 +201,7 @@ func (s *Set) Told(c worker.Commit) {
 		s.truncated.WithLabelValues(account, string(state)).Add(float64(n.Doubtful))
 	}
 	s.cameBack.WithLabelValues(account).Add(float64(c.CameBack))
+	s.replayed.WithLabelValues(account).Add(float64(c.Replayed))
 	for _, by := range c.LateBy {
 		// A clock that was set back must not make the histogram's sum smaller.
 		s.lateAge.WithLabelValues(account).Observe(max(0, by).Seconds())

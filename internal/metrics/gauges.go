@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"attemptstream/internal/state"
 	"attemptstream/internal/worker"
 )
 
@@ -14,7 +15,7 @@ type gauges struct {
 	ready    func(worker.Progress, time.Time) (bool, string)
 	now      func() time.Time
 
-	covered, front, gapCount, gapSeconds           *prometheus.Desc
+	covered, front, gapCount, gapSeconds, replays  *prometheus.Desc
 	accountReady, allReady                         *prometheus.Desc
 	proven, cap, indexBytes, indexEntries, letters *prometheus.Desc
 }
@@ -31,6 +32,7 @@ func newGauges(ready func(worker.Progress, time.Time) (bool, string), now func()
 		gapCount: desc("gaps", "Spans before the front that could not be read. They are tried again for ever; the log says what iMocha answers.",
 			labelAccount, labelState),
 		gapSeconds: desc("gap_seconds", "Seconds of all gaps together: how much is missing before the front.", labelAccount, labelState),
+		replays:    desc("replays", "Replays that wait or run. attemptstream replay --list says which, and how far they are.", labelAccount, labelStatus),
 		accountReady: desc("account_ready", "1 if this worker makes progress with the account, else 0, and /readyz says in words why not. A standby has 0: take the highest of all workers.",
 			labelAccount),
 		allReady: desc("ready", "1 if this worker makes progress with all its accounts, else 0, and /readyz says in words why not."),
@@ -51,7 +53,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe sends all descriptors.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.covered, g.front, g.gapCount, g.gapSeconds, g.accountReady, g.allReady, g.proven, g.cap,
+	for _, d := range []*prometheus.Desc{g.covered, g.front, g.gapCount, g.gapSeconds, g.replays, g.accountReady, g.allReady, g.proven, g.cap,
 		g.indexBytes, g.indexEntries, g.letters} {
 		ch <- d
 	}
@@ -62,8 +64,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	now, all := g.now(), true
-	for _, p := range g.progress() {
+	progress := g.progress()
+	now, all := g.now(), len(progress) > 0 // before there is a worker, nothing makes progress
+	for _, p := range progress {
 		account := string(p.Account)
 		ready, _ := g.ready(p, now)
 		all = all && ready
@@ -72,18 +75,23 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			continue // it was not taken over yet: nothing is known
 		}
 		for _, s := range p.States {
-			state := string(s.State)
-			send(g.covered, unix(s.Through), account, state)
-			send(g.front, unix(s.Front), account, state)
+			name := string(s.State)
+			send(g.covered, unix(s.Through), account, name)
+			send(g.front, unix(s.Front), account, name)
 			if p.Ended {
-				continue // another owner may have filled the gaps: the highest of all workers would be a lie
+				continue // another owner may have filled the gaps: the highest of all workers would be wrong
 			}
 			missing := 0.0
 			for _, span := range s.Gaps {
 				missing += span.Length().Seconds()
 			}
-			send(g.gapCount, float64(len(s.Gaps)), account, state)
-			send(g.gapSeconds, missing, account, state)
+			send(g.gapCount, float64(len(s.Gaps)), account, name)
+			send(g.gapSeconds, missing, account, name)
+		}
+		if !p.Ended { // else another owner may have carried them out
+			for status, n := range replays(p.Replays) {
+				send(g.replays, n, account, string(status))
+			}
 		}
 		send(g.proven, float64(p.Trust.Proven), account)
 		send(g.cap, float64(p.Trust.Cap), account)
@@ -92,6 +100,17 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		send(g.letters, float64(p.DeadLetters), account)
 	}
 	send(g.allReady, zeroOrOne(all))
+}
+
+// replays counts those that have not ended.
+func replays(all []worker.Replay) map[state.ReplayStatus]float64 {
+	n := map[state.ReplayStatus]float64{state.Waiting: 0, state.Running: 0}
+	for i := range all {
+		if status := all[i].Status; !status.Ended() {
+			n[status]++
+		}
+	}
+	return n
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
