@@ -88,6 +88,7 @@ type Replay struct {
 	blocks map[int64]struct{} // which of them have records
 	forget bool               // its records are to be deleted
 	last   []byte             // the progress as it was committed last
+	over   bool               // by which it has ended for all time
 	staged struct {
 		progress []byte
 		blocks   []int64 // to be there, or not to be there any more, after the next Commit
@@ -119,11 +120,6 @@ func (r *Replay) ask(account attempt.Account, value []byte) {
 		return
 	}
 	r.Request, r.Wrong = decodeRequest(account, r.ID, value)
-}
-
-// over tells whether it has ended for all time: in the log.
-func (r *Replay) over() bool {
-	return r.last != nil && r.Progress.Status.Ended() && r.staged.progress == nil
 }
 
 func (r *Replay) encodeProgress() ([]byte, error) { return json.Marshal(&r.Progress) }
@@ -163,8 +159,8 @@ func (r *Replay) load(number int64, record []byte) error {
 
 // recovered takes the last progress in recovery, when everything else is known.
 func (r *Replay) recovered(p ReplayProgress, record []byte) error {
-	r.Progress, r.last = p, record
-	if p.Status.Ended() {
+	r.Progress, r.last, r.over = p, record, p.Status.Ended()
+	if r.over {
 		r.told = nil
 		return nil
 	}

@@ -73,7 +73,7 @@ func (rs *Replays) Next() *Replay {
 func (rs *Replays) Forget(now time.Time) {
 	var ended []*Replay
 	for _, r := range rs.byID {
-		if r.over() {
+		if r.over {
 			ended = append(ended, r)
 		}
 	}
@@ -90,7 +90,7 @@ func (rs *Replays) Forget(now time.Time) {
 // changed says whether there is anything to write.
 func (rs *Replays) changed() (bool, error) {
 	for _, r := range rs.byID {
-		if r.over() {
+		if r.over {
 			if len(r.blocks) > 0 || r.forget {
 				return true, nil
 			}
@@ -113,7 +113,7 @@ func (rs *Replays) appendRecords(dst []kafkatx.Record, record func(key, value []
 		r := rs.byID[id]
 		prefix := replayKey(rs.account, id)
 		r.staged.blocks, r.staged.forget = nil, false
-		if r.over() {
+		if r.over {
 			for number := range r.blocks {
 				if left == 0 {
 					break
@@ -155,9 +155,8 @@ func (rs *Replays) appendRecords(dst []kafkatx.Record, record func(key, value []
 // commit makes what appendRecords gave out what the topic holds.
 func (rs *Replays) commit() {
 	for id, r := range rs.byID {
-		wasOver := r.over()
 		for _, number := range r.staged.blocks {
-			if wasOver {
+			if r.over {
 				delete(r.blocks, number)
 			} else {
 				r.blocks[number] = struct{}{}
@@ -167,13 +166,13 @@ func (rs *Replays) commit() {
 			r.told.Commit()
 		}
 		if r.staged.progress != nil {
-			r.last = r.staged.progress
+			r.last, r.over = r.staged.progress, r.Progress.Status.Ended()
 		}
 		if r.staged.forget {
 			delete(rs.byID, id)
 		}
 		r.staged.progress, r.staged.blocks, r.staged.forget = nil, nil, false
-		if r.over() {
+		if r.over {
 			r.told = nil // of no use any more; its records are deleted from now on
 		}
 	}

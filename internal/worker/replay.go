@@ -46,21 +46,21 @@ func (s *session) hear() {
 
 // replays ends what has to end, and begins what comes next. What it changes is staged.
 func (s *session) replays() {
-	now := s.worker.now()
+	now := s.worker.now().UTC()
 	for _, r := range s.memory.Replays.All() {
 		if r.Progress.Status.Ended() {
 			continue
 		}
 		switch reason := s.refusal(r); {
 		case r.Gone:
-			s.endReplay(r, state.Cancelled, "its request was deleted")
+			s.endReplay(r, state.Cancelled, "its request was deleted", now)
 		case r.Wrong == nil && r.Request.Cancelled:
-			s.endReplay(r, state.Cancelled, "")
+			s.endReplay(r, state.Cancelled, "", now)
 		case reason != "":
-			s.endReplay(r, state.Refused, reason)
+			s.endReplay(r, state.Refused, reason, now)
 		case s.replaying != nil && s.replaying.Replay == r && s.replaying.order.Done():
 			s.carry()
-			s.endReplay(r, state.Done, "")
+			s.endReplay(r, state.Done, "", now)
 		}
 	}
 	if s.replaying != nil {
@@ -72,7 +72,7 @@ func (s *session) replays() {
 	}
 	p := &next.Progress
 	if p.Status == state.Waiting {
-		p.Status, p.Position, p.StartedAt, p.UpdatedAt = state.Running, next.Request.From, now.UTC(), now.UTC()
+		p.Status, p.Position, p.StartedAt, p.UpdatedAt = state.Running, next.Request.From, now, now
 		s.log.Info("replay begins", zap.String("replay", next.ID), zap.Stringer("from", next.Request.From), zap.Stringer("to", next.Request.To))
 	} else {
 		s.log.Info("replay goes on", zap.String("replay", next.ID), zap.Stringer("position", p.Position), zap.Int64("told", p.Told))
@@ -84,11 +84,10 @@ func (s *session) replays() {
 }
 
 // endReplay stages the end of a replay.
-func (s *session) endReplay(r *state.Replay, status state.ReplayStatus, reason string) {
+func (s *session) endReplay(r *state.Replay, status state.ReplayStatus, reason string, now time.Time) {
 	if s.replaying != nil && s.replaying.Replay == r {
 		s.dropReplay()
 	}
-	now := s.worker.now().UTC()
 	r.Progress.End(status, reason, now)
 	s.memory.Replays.Forget(now)
 	p := &r.Progress

@@ -27,13 +27,14 @@ func (s *session) request(
 ) error {
 	pace := paceOf(ctx)
 	for try := 1; ; try++ {
+		each := begin()
 		if pace != nil {
 			if err := pace.enter(ctx); err != nil {
 				return err
 			}
 		}
 		began := time.Now()
-		err := s.api.Attempts(ctx, state, w, begin())
+		err := s.api.Attempts(ctx, state, w, each)
 		if pace != nil {
 			pace.leave()
 		}
