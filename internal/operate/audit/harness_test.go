@@ -37,8 +37,6 @@ const patience = 2 * time.Minute
 
 const account = attempt.DefaultAccount
 
-func TestMain(m *testing.M) { os.Exit(main(m)) }
-
 // onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
 func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
 	t.Helper()
@@ -177,14 +175,14 @@ func (w *world) records(topic string) []*kgo.Record {
 }
 
 // copy is the same API with topics that are copies of w's, changed.
-func (w *world) copy(change func(records []*kgo.Record) []*kgo.Record) *world {
+func (w *world) copy(change ...func(records []*kgo.Record) []*kgo.Record) *world {
 	w.t.Helper()
 	c := *w
 	c.connect()
-	for i, name := range w.layout.Names() {
+	for i, name := range w.layout.Names() { // events, state, dead letters
 		records := w.records(name)
-		if i == 0 && change != nil {
-			records = change(records)
+		if i < len(change) && change[i] != nil {
+			records = change[i](records)
 		}
 		c.write(c.layout.Names()[i], kgo.TryCommit, records...)
 	}

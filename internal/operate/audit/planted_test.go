@@ -18,6 +18,7 @@ import (
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
+	"attemptstream/internal/schedule"
 )
 
 // told is what a test reads of an event.
@@ -61,7 +62,7 @@ func without(records []*kgo.Record, drop func(*kgo.Record) bool) []*kgo.Record {
 func TestPlanted(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
-		w := newWorld(t, brokers, imochasim.Config{Boundary: imochasim.ExclusiveEnd}, end.Add(-12*time.Hour), end)
+		w := newWorld(t, brokers, imochasim.Config{Boundary: imochasim.ExclusiveEnd}, end.Add(-8*time.Hour), end)
 		w.populate(lives(3))
 		w.tell()
 		events := w.records(w.topic)
@@ -93,7 +94,7 @@ func TestPlanted(t *testing.T) {
 				&kgo.Record{Partition: 1, Timestamp: twice.Timestamp, Value: []byte(`]`)},
 			)
 		})
-		planted.write(planted.topic, kgo.TryAbort, hole, thrice)
+		planted.write(planted.topic, kgo.TryAbort, hole, thrice) // as if it had never been
 		letters := w.records(w.layout.DLQ.Name)
 		if len(letters) < 2 {
 			t.Fatal("no dead letters")
@@ -134,15 +135,7 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("the report:\n%s", f.table)
 		}
 		// A dead letter that is missing.
-		holed := w.copy(nil)
-		holed.connect()
-		for i, name := range []string{w.topic, w.layout.State.Name, w.layout.DLQ.Name} {
-			records := w.records(name)
-			if i == 2 {
-				records = records[1:]
-			}
-			holed.write(holed.layout.Names()[i], kgo.TryCommit, records...)
-		}
+		holed := w.copy(nil, nil, func(records []*kgo.Record) []*kgo.Record { return records[1:] })
 		f = holed.audit(w.schedule.Start, w.schedule.Stop)
 		f.wants(t, audit.MissingLetter, string(letters[0].Key))
 		if f.Clean || len(f.of(audit.Missing)) > 0 {
@@ -325,6 +318,28 @@ func TestChangesMeanwhile(t *testing.T) {
 	})
 }
 
+// checkpoint is the last one among the records of a state topic, changed.
+func checkpoint(t testing.TB, records []*kgo.Record, change func(*schedule.Checkpoint)) *kgo.Record {
+	t.Helper()
+	for _, r := range slices.Backward(records) {
+		if string(r.Key) != string(account)+"/checkpoint" {
+			continue
+		}
+		c, err := schedule.DecodeCheckpoint(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(c)
+		changed := *r
+		if changed.Value, err = c.Encode(); err != nil {
+			t.Fatal(err)
+		}
+		return &changed
+	}
+	t.Fatal("no checkpoint")
+	return nil
+}
+
 // Nothing is said of what is not covered, and an audit of nothing else is refused.
 func TestNotCovered(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
@@ -335,17 +350,24 @@ func TestNotCovered(t *testing.T) {
 			t.Errorf("%v, want that there is no checkpoint", err)
 		}
 		w.populate(lives(5))
-		poison := attempt.InstantOf(start.Add(time.Hour))
-		if err := w.sim.Add(string(account), imochasim.Change{ID: 77, Status: "Completed", At: poison.Time()}); err != nil {
-			t.Fatal(err)
-		}
-		faults := imochasim.Faults{Poisoned: []imochasim.Poisoned{{State: attempt.Completed, Second: poison}}}
-		if err := w.sim.SetFaults(faults); err != nil {
+		middle := attempt.InstantOf(start.Add(time.Hour))
+		if err := w.sim.Add(string(account), imochasim.Change{ID: 77, Status: "Completed", At: middle.Time()}); err != nil {
 			t.Fatal(err)
 		}
 		w.tell()
-		// The gap cannot be read now either.
-		f := w.audit(w.schedule.Start, w.schedule.Stop)
+		// The same with a gap in the middle.
+		w = w.copy(func(records []*kgo.Record) []*kgo.Record {
+			return without(records, func(r *kgo.Record) bool { return string(r.Key) == "77" })
+		}, func(records []*kgo.Record) []*kgo.Record {
+			return append(records, checkpoint(t, records, func(c *schedule.Checkpoint) {
+				c.States[attempt.Completed].Gaps = []schedule.Span{{From: middle - 1, Until: middle + 2}}
+			}))
+		})
+		poison := imochasim.Faults{Poisoned: []imochasim.Poisoned{{State: attempt.Completed, Second: middle}}}
+		if err := w.sim.SetFaults(poison); err != nil {
+			t.Fatal(err)
+		}
+		f := w.audit(w.schedule.Start, w.schedule.Stop) // the gap cannot be read now either
 		f.clean(t)
 		if len(f.NotCovered) != 1 || len(f.NotAudited) == 0 || !strings.Contains(f.Verdict, "1 part of the range is not covered") {
 			t.Errorf("not covered: %v, not audited: %v:\n%s", f.NotCovered, f.NotAudited, f.table)
@@ -357,7 +379,7 @@ func TestNotCovered(t *testing.T) {
 		f.clean(t)
 		f.wants(t, audit.InGap, "77:Completed")
 		// A second that cannot be read though it is covered.
-		covered := imochasim.Faults{Poisoned: []imochasim.Poisoned{{State: attempt.Expired, Second: poison + 600}}}
+		covered := imochasim.Faults{Poisoned: []imochasim.Poisoned{{State: attempt.Expired, Second: middle + 600}}}
 		if err := w.sim.SetFaults(covered); err != nil {
 			t.Fatal(err)
 		}
