@@ -6,11 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"attemptstream/internal/operate/groups"
 
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/offsetfetch"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -304,6 +307,36 @@ func (w *world) bounded(t *testing.T, group string) {
 			t.Errorf("in call %d at most %d events and %v s, there are %d and %v", call, g.Events, g.Seconds, exact.Events, exact.Seconds)
 		}
 	}
+}
+
+// With a cache, groups of other topics are asked once in a while only, and those of the topic each time.
+func TestLagAsksOnlyTheGroupsOfTheTopic(t *testing.T) {
+	onBrokers(t, func(t *testing.T, w *world) {
+		w.commit(t, 30)
+		group, other, elsewhere := unique(t, "group"), unique(t, "other"), unique(t, "elsewhere")
+		w.create(t, elsewhere)
+		w.commitOffsets(t, elsewhere, other, map[int32]int64{0: 0})
+		var mu sync.Mutex
+		asked := make(map[string]int)
+		client := w.intercepted(t, &interceptor{before: func(req kafka.Request) {
+			if req, ok := req.(*offsetfetch.Request); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				asked[req.GroupID]++
+			}
+		}})
+		cache := groups.NewCache()
+		for i := range int64(3) {
+			w.commitOffsets(t, w.topic, group, map[int32]int64{0: i, 1: i, 2: i})
+			r, err := groups.Lag(testContext(t), client, w.topic, groups.Options{Cache: cache})
+			if err != nil || len(r.Groups) != 1 || r.Groups[0].Name != group || *r.Groups[0].Partitions[1].Committed != i || r.Groups[0].Events != 30-3*i {
+				t.Errorf("call %d: %+v, %v", i, r, err)
+			}
+		}
+		if asked[group] != 3 || asked[other] != 1 {
+			t.Errorf("the group was asked %d times, the other one %d times", asked[group], asked[other])
+		}
+	})
 }
 
 // A topic that is written without transactions, with the broker's time.

@@ -91,7 +91,6 @@ func steps(ctx context.Context, client *kafkatx.Client, topic string, partitions
 	if err != nil {
 		return nil, err
 	}
-	to = to.Add(time.Millisecond - 1).Truncate(time.Millisecond) // timestamps have no more than milliseconds
 	var requests []kafka.OffsetRequest
 	for p := range partitions {
 		requests = append(requests, kafka.TimeOffsetOf(p, to))
