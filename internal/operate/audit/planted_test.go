@@ -351,13 +351,16 @@ func TestNotCovered(t *testing.T) {
 		}
 		w.populate(lives(5))
 		middle := attempt.InstantOf(start.Add(time.Hour))
-		if err := w.sim.Add(string(account), imochasim.Change{ID: 77, Status: "Completed", At: middle.Time()}); err != nil {
-			t.Fatal(err)
+		for i, d := range []time.Duration{0, 1000, 2500} { // in the middle of a gap from middle-1 to middle+2, and near its edges
+			at := (middle - 1).Time().Add(d * time.Millisecond)
+			if err := w.sim.Add(string(account), imochasim.Change{ID: 77 + int64(i), Status: "Completed", At: at}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		w.tell()
 		// The same with a gap in the middle.
 		w = w.copy(func(records []*kgo.Record) []*kgo.Record {
-			return without(records, func(r *kgo.Record) bool { return string(r.Key) == "77" })
+			return without(records, func(r *kgo.Record) bool { return strings.Contains("77 78 79", string(r.Key)) })
 		}, func(records []*kgo.Record) []*kgo.Record {
 			return append(records, checkpoint(t, records, func(c *schedule.Checkpoint) {
 				c.States[attempt.Completed].Gaps = []schedule.Span{{From: middle - 1, Until: middle + 2}}
@@ -377,7 +380,7 @@ func TestNotCovered(t *testing.T) {
 		}
 		f = w.audit(w.schedule.Start, w.schedule.Stop)
 		f.clean(t)
-		f.wants(t, audit.InGap, "77:Completed")
+		f.wants(t, audit.InGap, "77:Completed", "78:Completed", "79:Completed")
 		// A second that cannot be read though it is covered.
 		covered := imochasim.Faults{Poisoned: []imochasim.Poisoned{{State: attempt.Expired, Second: middle + 600}}}
 		if err := w.sim.SetFaults(covered); err != nil {

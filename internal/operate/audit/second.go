@@ -26,6 +26,7 @@ const (
 	wasTold       // an event was found after all
 	gone          // it is not shown any more
 	outside       // it lies beyond the edge of what is audited
+	inGap         // it lies beyond the edge of a gap
 	unread        // it could not be looked at
 	byIndex       // the index says that it was told, in an event that Kafka has deleted
 	unlooked      // there were too many
@@ -128,14 +129,28 @@ func (s *second) older(ctx context.Context) error {
 	return s.run.events.before(ctx, s.run.teller().event(func(e *entry, _ *event) error { return s.found(e) }))
 }
 
-// newer looks in what was committed since.
+// newer looks in what was committed since, also behind transactions that are open: what was committed behind them is told,
+// though no consumer sees it yet.
 func (s *second) newer(ctx context.Context) error {
 	s.run.Progress.begin("looking for newer events", 0)
 	t := s.run.teller()
-	if err := s.run.events.read(ctx, t.event(func(e *entry, _ *event) error { return s.found(e) })); err != nil {
+	events, err := s.run.events.readAll(ctx, t.event(func(e *entry, _ *event) error { return s.found(e) }))
+	if err != nil {
 		return err
 	}
-	return s.run.dlq.read(ctx, t.letter(s.found))
+	letters, err := s.run.dlq.readAll(ctx, t.letter(s.found))
+	if err != nil {
+		return err
+	}
+	hidden := map[bool]*hidden{false: events, true: letters}
+	for i := range s.candidates {
+		c := &s.candidates[i]
+		if h := hidden[c.kind.letter()]; h != nil && c.fate == open {
+			s.decide(c, unread)
+			s.run.report.unread(Unread{Account: s.run.table.account(&c.entry), State: stateOf(&c.entry), Span: spanOf(&c.entry), Reason: h.String()})
+		}
+	}
+	return nil
 }
 
 // again asks the API once more for the spans in which candidates were shown.
@@ -278,21 +293,30 @@ func (s *second) edge(
 			return s.edgeUnread(first, q.window, err, candidates)
 		}
 	}
+	f := outside
+	if s.gapAt(first, beyond) {
+		f = inGap
+	}
 	for id, c := range candidates {
 		if !in[id] && out[id] {
-			s.decide(c, outside)
+			s.decide(c, f)
 		}
 	}
 	return nil
 }
 
+// gapAt tells whether a window has a gap of first's account and state in it.
+func (s *second) gapAt(first *entry, w attempt.Window) bool {
+	return slices.ContainsFunc(s.run.pieces[first.account][first.state], func(p piece) bool {
+		return p.gap && p.From < w.End && w.Start < p.Until
+	})
+}
+
 // edgeUnread is for an edge that cannot be looked at. That of a gap is what the gap is for.
 func (s *second) edgeUnread(first *entry, w attempt.Window, why error, candidates map[identity]*candidate) error {
 	f := unread
-	for _, p := range s.run.pieces[first.account][first.state] {
-		if p.gap && touches(p.Window(), w) {
-			f = outside
-		}
+	if s.gapAt(first, w) {
+		f = inGap
 	}
 	for _, c := range candidates {
 		s.decide(c, f)
@@ -356,6 +380,10 @@ func (s *second) settle(c *candidate) error {
 	case gone, outside, unread:
 		table.notShown(e)
 		return nil
+	case inGap:
+		table.notShown(e)
+		row.InGap++
+		kind = InGap
 	case byIndex:
 		table.isTold(e)
 		kind = ByIndex
@@ -381,6 +409,9 @@ func (s *second) settleLetter(c *candidate) error {
 	case gone, outside, unread:
 		counts.Shown--
 		return nil
+	case inGap:
+		counts.Shown--
+		kind = InGap
 	case byIndex:
 		counts.Told++
 		kind = ByIndex

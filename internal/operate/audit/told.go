@@ -39,7 +39,6 @@ type teller struct {
 	run      *run
 	parser   eventParser
 	accounts map[attempt.Account]int
-	last     []int64 // offset of each partition, for the progress
 }
 
 func (r *run) teller() *teller {

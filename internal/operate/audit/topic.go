@@ -22,6 +22,9 @@ const (
 	clockMargin = time.Hour
 	// kafkaPatience is how long Kafka may be away, for requests that have no patience of their own.
 	kafkaPatience = 30 * time.Second
+	// hiddenPatience is how long events may be hidden by an open transaction, which is longer than a transaction of a worker
+	// that has died stays open.
+	hiddenPatience = 90 * time.Second
 	// openPatience is how long an open transaction may hide a checkpoint.
 	openPatience = 10 * time.Second
 )
@@ -39,15 +42,15 @@ type log struct {
 func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, since time.Time) (*log, error) {
 	l := &log{client: client, topic: topic.Name}
 	var err error
-	if l.first, err = listOffsets(ctx, client, topic, kafka.FirstOffsetOf, firstOffset); err != nil {
+	if l.first, err = listOffsets(ctx, client, topic, kafka.ReadCommitted, kafka.FirstOffsetOf, firstOffset); err != nil {
 		return nil, err
 	}
-	ends, err := listOffsets(ctx, client, topic, kafka.LastOffsetOf, lastOffset)
+	ends, err := listOffsets(ctx, client, topic, kafka.ReadCommitted, kafka.LastOffsetOf, lastOffset)
 	if err != nil {
 		return nil, err
 	}
 	byTime := func(partition int) kafka.OffsetRequest { return kafka.TimeOffsetOf(partition, since) }
-	if l.begin, err = listOffsets(ctx, client, topic, byTime, timeOffset); err != nil {
+	if l.begin, err = listOffsets(ctx, client, topic, kafka.ReadCommitted, byTime, timeOffset); err != nil {
 		return nil, err
 	}
 	for p := range l.begin {
@@ -62,7 +65,7 @@ func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, si
 
 // left is how many offsets there are from where reading goes on to the last stable offsets.
 func (l *log) left(ctx context.Context, topic topics.Topic) (int64, error) {
-	ends, err := listOffsets(ctx, l.client, topic, kafka.LastOffsetOf, lastOffset)
+	ends, err := listOffsets(ctx, l.client, topic, kafka.ReadCommitted, kafka.LastOffsetOf, lastOffset)
 	n := int64(0)
 	for p := range ends {
 		n += max(0, ends[p]-l.next[p])
@@ -79,6 +82,45 @@ func (l *log) read(ctx context.Context, fn func(kafkatx.Record) error) error {
 		}
 	}
 	return nil
+}
+
+// A hidden is what an open transaction hides.
+type hidden struct {
+	topic     string
+	partition int
+	from, end int64
+}
+
+func (h *hidden) String() string {
+	return fmt.Sprintf("a transaction that is open for longer than %s hides what was committed behind it, from offset %d to %d of topic %s partition %d; "+
+		"the broker ends it at its timeout, and if it does not, kafka-transactions.sh find-hanging finds it", hiddenPatience, h.from, h.end, h.topic, h.partition)
+}
+
+// readAll is read up to the ends that the logs have at the time of the call: it waits for transactions that are open to end.
+// What is still hidden after a while is returned, nil if nothing is.
+func (l *log) readAll(ctx context.Context, fn func(kafkatx.Record) error) (*hidden, error) {
+	ends, err := listOffsets(ctx, l.client, topics.Topic{Name: l.topic, Partitions: len(l.next)}, kafka.ReadUncommitted, kafka.LastOffsetOf, lastOffset)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		if err := l.read(ctx, fn); err != nil {
+			return nil, err
+		}
+		var h *hidden
+		for p, end := range ends {
+			if l.next[p] < end {
+				h = &hidden{topic: l.topic, partition: p, from: l.next[p], end: end}
+			}
+		}
+		if h == nil || time.Since(began) > hiddenPatience {
+			return h, nil
+		}
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // before calls fn with what is committed before the offsets at which reading began.
@@ -139,12 +181,12 @@ func timeOffset(o kafka.PartitionOffsets) int64 {
 	return -1
 }
 
-// listOffsets asks for an offset of each partition, up to the last stable one, until Kafka answers for all.
+// listOffsets asks for an offset of each partition until Kafka answers for all.
 func listOffsets(
-	ctx context.Context, client *kafkatx.Client, topic topics.Topic, of func(partition int) kafka.OffsetRequest,
+	ctx context.Context, client *kafkatx.Client, topic topics.Topic, isolation kafka.IsolationLevel, of func(partition int) kafka.OffsetRequest,
 	offset func(kafka.PartitionOffsets) int64,
 ) ([]int64, error) {
-	req := &kafka.ListOffsetsRequest{IsolationLevel: kafka.ReadCommitted, Topics: map[string][]kafka.OffsetRequest{}}
+	req := &kafka.ListOffsetsRequest{IsolationLevel: isolation, Topics: map[string][]kafka.OffsetRequest{}}
 	for p := range topic.Partitions {
 		req.Topics[topic.Name] = append(req.Topics[topic.Name], of(p))
 	}
