@@ -15,8 +15,8 @@ const (
 	datasource = "prometheus"
 )
 
-// A dashboard is what the tests look at of one.
-type dashboard struct {
+// A board is what the tests look at of a dashboard.
+type board struct {
 	UID, Title  string
 	Panels      []panel
 	Annotations struct {
@@ -39,9 +39,9 @@ type panel struct {
 	Datasource               struct{ Type, UID string }
 }
 
-func readDashboard(t *testing.T) dashboard {
+func readDashboard(t *testing.T) board {
 	t.Helper()
-	var d dashboard
+	var d board
 	if err := json.Unmarshal(read(t, dashboardFile), &d); err != nil {
 		t.Fatal(err)
 	}

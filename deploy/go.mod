@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/twmb/franz-go v1.22.2
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2

@@ -31,8 +31,8 @@ var mayBeEmpty = map[string]string{
 // liveTime is how long everything may take until the dashboard has its data: the worker looks at consumer groups every 15 s.
 const liveTime = 90 * time.Second
 
-// A prometheus is a real one, with our rules, that scrapes a real worker.
-type prometheus struct{ url string }
+// A server is a real Prometheus with our rules, that scrapes a real worker.
+type server struct{ url string }
 
 // start begins a process that is asked to stop, and waited for, when the test ends. What it writes to its standard output
 // can be read.
@@ -117,7 +117,7 @@ func consume(t *testing.T, broker string) {
 }
 
 // startPrometheus starts one with the settings and rules of this folder, which looks every second and at admin alone.
-func startPrometheus(t *testing.T, admin string) *prometheus {
+func startPrometheus(t *testing.T, admin string) *server {
 	t.Helper()
 	binary, dir, addr := tool(t, "prometheus"), t.TempDir(), freeAddr(t)
 	settings := string(read(t, "prometheus/prometheus.yml"))
@@ -138,11 +138,11 @@ func startPrometheus(t *testing.T, admin string) *prometheus {
 	}
 	start(t, exec.Command(binary, "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--log.level=warn"))
-	return &prometheus{"http://" + addr}
+	return &server{"http://" + addr}
 }
 
 // get asks the HTTP API, and decodes its data.
-func (p *prometheus) get(ctx context.Context, path string, query url.Values, data any) error {
+func (p *server) get(ctx context.Context, path string, query url.Values, data any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (p *prometheus) get(ctx context.Context, path string, query url.Values, dat
 }
 
 // values is how many numbers a query gives for the last seconds; what is not a number does not count.
-func (p *prometheus) values(ctx context.Context, expr string) (int, error) {
+func (p *server) values(ctx context.Context, expr string) (int, error) {
 	var data struct {
 		Result []struct{ Values [][2]any }
 	}
@@ -210,7 +210,7 @@ func TestLive(t *testing.T) {
 }
 
 // waitFor asks all queries until each has had data.
-func (p *prometheus) waitFor(ctx context.Context, t *testing.T, wanted []query) {
+func (p *server) waitFor(ctx context.Context, t *testing.T, wanted []query) {
 	t.Helper()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
@@ -244,7 +244,7 @@ func (p *prometheus) waitFor(ctx context.Context, t *testing.T, wanted []query) 
 }
 
 // checkNames compares the names that are asked for, also where nothing is found, with those that the worker has.
-func (p *prometheus) checkNames(ctx context.Context, t *testing.T) {
+func (p *server) checkNames(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var known map[string]any
 	if err := p.get(ctx, "/api/v1/metadata", nil, &known); err != nil {
@@ -276,7 +276,7 @@ func (p *prometheus) checkNames(ctx context.Context, t *testing.T) {
 }
 
 // checkRules reads from Prometheus that it could evaluate each rule, and that nothing fires that calls somebody out of bed.
-func (p *prometheus) checkRules(ctx context.Context, t *testing.T) {
+func (p *server) checkRules(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var data struct {
 		Groups []struct {
