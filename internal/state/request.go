@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -58,7 +59,8 @@ func (q *Request) Record(at Partition) (kafkatx.Record, error) {
 func decodeRequest(account attempt.Account, id string, value []byte) (Request, error) {
 	var q Request
 	if err := json.Unmarshal(value, &q); err != nil {
-		return Request{}, fmt.Errorf("the request cannot be read: %w", err)
+		// Not what is wrong with it in detail: anybody may have written it, and the reason is shown and logged.
+		return Request{}, errUnreadable
 	}
 	if q.Version > requestVersion {
 		return Request{}, fmt.Errorf("the request has version %d, and the worker knows up to %d: update the worker", q.Version, requestVersion)
@@ -71,17 +73,17 @@ func (q *Request) check(account attempt.Account, id string) error {
 	case q.Version < 1:
 		return fmt.Errorf("the request has version %d", q.Version)
 	case q.ID != id || !validReplayID(id):
-		return fmt.Errorf("the request has the id %q under the key of %q", q.ID, id)
+		return errors.New("the request is for another replay than its key says")
 	case q.Account != account:
-		return fmt.Errorf("the request is for account %q under the key of %q", q.Account, account)
+		return errors.New("the request is for another account than its key says")
 	case q.From >= q.To:
 		return fmt.Errorf("the request's range %s/%s is empty", q.From, q.To)
 	case len(q.States) == 0:
-		return fmt.Errorf("the request names no state")
+		return errors.New("the request names no state")
 	}
 	for i, state := range q.States {
 		if _, err := attempt.ParseState(string(state)); err != nil {
-			return fmt.Errorf("the request: %w", err)
+			return errors.New("the request names a state that is none")
 		}
 		if slices.Contains(q.States[:i], state) {
 			return fmt.Errorf("the request names the state %s twice", state)
@@ -89,6 +91,8 @@ func (q *Request) check(account attempt.Account, id string) error {
 	}
 	return nil
 }
+
+var errUnreadable = errors.New("the request cannot be read: attemptstream did not write it")
 
 // An Asked is a request as it was found in the log.
 type Asked struct {
