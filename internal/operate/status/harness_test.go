@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
@@ -77,7 +78,7 @@ func newStream(t testing.TB, brokers []string, partitions int) *stream {
 // commit writes records of an account to its partition of the state topic, in one transaction.
 func (s *stream) commit(account attempt.Account, records ...kafkatx.Record) {
 	s.t.Helper()
-	p := s.kafka.NewProducer(kafkatx.ProducerConfig{TransactionalID: s.layout.Events.Name + "/" + string(account)})
+	p := s.kafka.NewProducer(kafkatx.ProducerConfig{TransactionalID: s.layout.Events.Name + "/" + string(account), Compression: kafka.Zstd})
 	if err := p.Init(testContext(s.t)); err != nil {
 		s.t.Fatal(err)
 	}

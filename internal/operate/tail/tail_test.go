@@ -318,6 +318,9 @@ func TestEqualsAReadCommittedConsumer(t *testing.T) {
 			return n == 3
 		})
 		w.same("all, with nothing open", w.run(tail.Query{From: base}, nil), all)
+		for n := 1; n < 10; n++ { // some of the same time
+			w.same(fmt.Sprintf("the last %d, with nothing open", n), w.run(tail.Query{Last: n}, nil), all[len(all)-n:])
+		}
 	})
 }
 
