@@ -24,7 +24,7 @@ type Member struct {
 
 // String names a member for a person who has to find it.
 func (m Member) String() string {
-	return fmt.Sprintf("client id %q at %s", m.ClientID, strings.TrimPrefix(m.Host, "/"))
+	return fmt.Sprintf("client id %q at %s", m.ClientID, plain(strings.TrimPrefix(m.Host, "/")))
 }
 
 // States that this package gives to groups that Kafka does not describe. Others are as Kafka names them: Empty, Stable,

@@ -21,7 +21,11 @@ func (e *UnknownGroupError) Error() string {
 	}
 	known := fmt.Sprintf("no group reads topic %q", e.Topic)
 	if len(e.Known) > 0 {
-		known = fmt.Sprintf("the groups of topic %q are: %s", e.Topic, strings.Join(e.Known, ", "))
+		var names []string
+		for _, name := range e.Known {
+			names = append(names, plain(name))
+		}
+		known = fmt.Sprintf("the groups of topic %q are: %s", e.Topic, strings.Join(names, ", "))
 	}
 	return fmt.Sprintf("%s; %s; a group exists once it has joined or committed, until its offsets expire", what, known)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"attemptstream/internal/console"
@@ -61,11 +62,11 @@ func (t *table) group(g *Group) {
 	case g.NoOffset > 0:
 		behind = "has no offset for some partitions"
 	}
-	t.line("\n%s  %s  %s, %s", t.colours.Strong(g.Name), behind, g.State, console.Counted(len(g.Members), "member", "members"))
+	t.line("\n%s  %s  %s, %s", t.colours.Strong(plain(g.Name)), behind, g.State, console.Counted(len(g.Members), "member", "members"))
 	readers := make(map[int]string)
 	for _, m := range g.Members {
 		for _, p := range m.Partitions {
-			readers[p] = m.ClientID + " at " + strings.TrimPrefix(m.Host, "/")
+			readers[p] = plain(m.ClientID) + " at " + plain(strings.TrimPrefix(m.Host, "/"))
 		}
 	}
 	rows := [][]string{{"PARTITION", "OFFSET", "END", "EVENTS BEHIND", "TIME BEHIND", "READ BY"}}
@@ -92,6 +93,14 @@ func (t *table) group(g *Group) {
 	}
 }
 
+// plain is a name that others chose, quoted where it would do something to a terminal. Kafka takes any text.
+func plain(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func atMost(n int64, most bool) string {
@@ -115,7 +124,7 @@ func MoveTable(w io.Writer, m *Move, colours console.Colours) error {
 	if m.DryRun {
 		what = "would move to"
 	}
-	t.line("%s %s the first event of %s observed at or after %s", colours.Strong(m.Group), what, m.Topic, m.To.Format("2006-01-02T15:04:05.999Z07:00"))
+	t.line("%s %s the first event of %s observed at or after %s", colours.Strong(plain(m.Group)), what, m.Topic, m.To.Format("2006-01-02T15:04:05.999Z07:00"))
 	rows := [][]string{{"PARTITION", "FROM", "TO", "FIRST EVENT", "EVENTS ON THE WAY", "THEN AHEAD"}}
 	var again, skipped, ahead int64
 	for i := range m.Steps {
