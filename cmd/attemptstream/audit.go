@@ -106,7 +106,7 @@ func (a *app) audit(c *cobra.Command, g *auditing) error {
 		Accounts: accounts, States: g.states, Range: span,
 		Kafka: o.kafka, Topics: o.layout,
 		WindowMax: o.settings.Stream.WindowMax, WindowAttempts: o.settings.Stream.WindowAttempts,
-		Version: version, Progress: progress, Log: o.log.Named("audit"),
+		Version: version + " (commit " + commit() + ")", Progress: progress, Log: o.log.Named("audit"),
 	})
 	stop()
 	<-done

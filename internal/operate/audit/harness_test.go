@@ -76,6 +76,8 @@ type world struct {
 	url     string
 
 	schedule schedule.Settings
+	stop     func()            // the audit that runs
+	accounts []attempt.Account // the API key of each is its name
 }
 
 var topicNumber atomic.Int64
@@ -91,7 +93,7 @@ func newWorld(t testing.TB, brokers []string, sim imochasim.Config, start, end t
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	w := &world{
-		t: t, brokers: brokers, sim: s, url: server.URL,
+		t: t, brokers: brokers, sim: s, url: server.URL, accounts: []attempt.Account{account},
 		schedule: schedule.Settings{
 			States: attempt.States(), Start: attempt.InstantOf(start), Stop: attempt.InstantOf(end),
 			PollInterval: time.Second, WindowMax: 24 * time.Hour, WindowAttempts: 1000,
@@ -121,15 +123,17 @@ func (w *world) connect() {
 func (w *world) populate(lives imochasim.Lives) {
 	w.t.Helper()
 	const beyond = 10 * time.Second
-	if err := w.sim.Populate(string(account), lives, w.schedule.Start.Time().Add(-beyond), w.schedule.Stop.Time().Add(beyond)); err != nil {
-		w.t.Fatal(err)
+	for _, a := range w.accounts {
+		if err := w.sim.Populate(string(a), lives, w.schedule.Start.Time().Add(-beyond), w.schedule.Stop.Time().Add(beyond)); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
 // client is one of the API.
-func (w *world) client() *imocha.Client {
+func (w *world) client(account attempt.Account) *imocha.Client {
 	w.t.Helper()
-	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey("key"), RequestTimeout: time.Second,
+	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey(string(account)), RequestTimeout: time.Second,
 		RateLimit: 1e6, Concurrency: 8})
 	if err != nil {
 		w.t.Fatal(err)
@@ -145,8 +149,12 @@ func (w *world) tell() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	var accounts []worker.Account
+	for _, a := range w.accounts {
+		accounts = append(accounts, worker.Account{Name: a, API: w.client(a)})
+	}
 	p := worker.New(worker.Config{
-		Accounts: []worker.Account{{Name: account, API: w.client()}}, Kafka: w.kafka, Topics: w.layout, Events: encoder,
+		Accounts: accounts, Kafka: w.kafka, Topics: w.layout, Events: encoder,
 		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: logger(w.t),
 	})
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
@@ -237,16 +245,21 @@ func (w *world) audit(from, to attempt.Instant, change ...func(*audit.Config)) *
 func (w *world) tryAudit(from, to attempt.Instant, change ...func(*audit.Config)) (*filed, error) {
 	w.t.Helper()
 	dir := w.t.TempDir()
+	var accounts []audit.Account
+	for _, a := range w.accounts {
+		accounts = append(accounts, audit.Account{Name: a, API: w.client(a)})
+	}
 	c := audit.Config{
-		Accounts: []audit.Account{{Name: account, API: w.client()}}, States: attempt.States(),
+		Accounts: accounts, States: attempt.States(),
 		Range: schedule.Span{From: from, Until: to}, Kafka: w.kafka, Topics: w.layout,
 		WindowMax: 24 * time.Hour, WindowAttempts: 1000, Version: "test", Patience: time.Second, TempDir: dir, Log: logger(w.t),
 	}
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	w.stop = cancel
 	for _, f := range change {
 		f(&c)
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
-	defer cancel()
 	report, err := audit.Run(ctx, c)
 	f := &filed{}
 	if err == nil {

@@ -2,6 +2,9 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,4 +76,60 @@ func TestOpenTransaction(t *testing.T) {
 			t.Errorf("the window %s:\n%s", window, f.table)
 		}
 	})
+}
+
+// Accounts are audited side by side, and do not get into each other's way, though they have the same ids.
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	end := ago(time.Hour)
+	keys := map[string]string{"amer": "amer", "emea": "emea"}
+	w := newWorld(t, embeddedBroker(t), imochasim.Config{Keys: keys}, end.Add(-3*time.Hour), end)
+	w.accounts = []attempt.Account{"amer", "emea"}
+	w.populate(lives(8))
+	w.tell()
+	f := w.audit(w.schedule.Start, w.schedule.Stop)
+	f.clean(t)
+	all := f.Totals.Told
+	var hole told
+	c := w.copy(func(records []*kgo.Record) []*kgo.Record {
+		for _, r := range records {
+			if e := parse(t, r); strings.HasPrefix(e.EventID, "emea:") && !strings.Contains(e.EventID, "@") {
+				hole = e
+			}
+		}
+		return without(records, func(r *kgo.Record) bool { e := parse(t, r); return e.EventID == hole.EventID })
+	})
+	f = c.audit(w.schedule.Start, w.schedule.Stop)
+	f.wants(t, audit.Missing, hole.name())
+	if f.Differences[0].Account != "emea" || f.Totals.Shown != all || f.Totals.Told != all-1 {
+		t.Errorf("the report:\n%s", f.table)
+	}
+	c.accounts = []attempt.Account{"amer"}
+	f = c.audit(w.schedule.Start, w.schedule.Stop)
+	f.clean(t)
+	if f.Totals.Told*2 != all {
+		t.Errorf("the report:\n%s", f.table)
+	}
+}
+
+// An audit that is stopped leaves nothing behind, wherever it is.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	end := ago(time.Hour)
+	w := newWorld(t, embeddedBroker(t), imochasim.Config{}, end.Add(-3*time.Hour), end)
+	w.populate(lives(6))
+	w.tell()
+	for _, n := range []int{1, 10, 30} {
+		_, err := w.tryAudit(w.schedule.Start, w.schedule.Stop, func(c *audit.Config) {
+			c.WindowMax = 10 * time.Minute
+			c.Accounts[0].API = &acting{API: c.Accounts[0].API, act: func(now int, _ attempt.State, _ attempt.Window) {
+				if now == n {
+					w.stop()
+				}
+			}}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want that it was stopped", err)
+		}
+	}
 }
