@@ -2,11 +2,13 @@ package admin
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
-	"attemptstream/internal/console"
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/operate/groups"
+	"attemptstream/internal/state"
 	"attemptstream/internal/worker"
 )
 
@@ -33,13 +35,14 @@ func (s *Server) build(now time.Time) *Report {
 			r.Through = a.Through
 		}
 		r.Totals.add(&p, &a)
+		r.Replays = append(r.Replays, replaysOf(&p)...)
 		r.Accounts = append(r.Accounts, a)
 	}
 	if slices.ContainsFunc(r.Accounts, func(a Account) bool { return a.Through == nil }) {
 		r.Through = nil
 	}
 	slices.SortStableFunc(r.Accounts, func(x, y Account) int {
-		return cmp.Or(y.Alarm.rank()-x.Alarm.rank(), cmp.Compare(y.Gaps, x.Gaps), cmp.Compare(x.Name, y.Name))
+		return cmp.Or(y.Alarm.rank()-x.Alarm.rank(), one(x.Ready)-one(y.Ready), cmp.Compare(y.Gaps, x.Gaps), cmp.Compare(x.Name, y.Name))
 	})
 	if s.config.Groups != nil {
 		r.Groups = groupsOf(s.config.Groups())
@@ -60,9 +63,9 @@ func (s *Server) account(p *worker.Progress, now time.Time) Account {
 			Requests: p.Requests, Failed: p.Failed, Commits: p.Commits, Committed: moment(p.Committed)},
 	}
 	for i := range p.States {
-		state := stateOf(&p.States[i])
-		a.GapSeconds += state.GapSeconds
-		a.States = append(a.States, state)
+		s := stateOf(&p.States[i])
+		a.GapSeconds += s.GapSeconds
+		a.States = append(a.States, s)
 	}
 	for _, reading := range p.Reading {
 		a.Reading = append(a.Reading, Reading{State: reading.State, Kind: reading.Kind.String(),
@@ -89,15 +92,11 @@ func (a *Account) judge(p *worker.Progress, readiness *Readiness, now time.Time)
 		a.problem(Act, reason)
 	}
 	if a.Gaps > 0 {
-		a.problem(Act, console.Counted(a.GapSeconds, "second", "seconds")+" could not be read, and "+
-			map[bool]string{true: "is", false: "are"}[a.GapSeconds == 1]+" tried again for ever")
+		a.problem(Act, fmt.Sprintf("%s could not be read, and %s tried again for ever", length(a.GapSeconds), number(int(a.GapSeconds), "is", "are")))
 	}
+	// A try that fails now and then is none of this: it would come and go.
 	if a.Ready && a.Behind {
-		a.problem(Watch, "it is catching up")
-	}
-	// What is wrong now and may pass is worth a word, but for what the reason says already.
-	if a.Ready && p.Problem != "" {
-		a.problem(Watch, "the last try failed: "+p.Problem)
+		a.problem(Watch, "it is catching up"+because(p.Problem))
 	}
 }
 
@@ -118,6 +117,20 @@ func stateOf(p *worker.StateProgress) State {
 		}
 	}
 	return s
+}
+
+func replaysOf(p *worker.Progress) []Replay {
+	var out []Replay
+	for i := range p.Replays {
+		r := &p.Replays[i]
+		position := r.From
+		if at := r.Position.Time(); at.After(position) { // it is 0 before it begins
+			position = at
+		}
+		out = append(out, Replay{ID: r.ID, Account: p.Account, States: append([]attempt.State{}, r.States...), Running: r.Status == state.Running,
+			From: utc(r.From), To: utc(r.To), Position: utc(position), Told: r.Told})
+	}
+	return out
 }
 
 func (t *Totals) add(p *worker.Progress, a *Account) {

@@ -14,11 +14,16 @@ import (
 )
 
 // patience bounds every wait for a browser or a worker.
-const patience = time.Minute
+const patience = 30 * time.Second
 
 // A browser is a headless Chromium that is driven over a pipe by the DevTools protocol. It needs no port and no library.
 type browser struct {
-	t     testing.TB
+	t testing.TB
+	*pipe
+}
+
+// A pipe is the connection to a browser.
+type pipe struct {
 	write io.Writer
 
 	mu      sync.Mutex
@@ -62,7 +67,7 @@ func newBrowser(t testing.TB) *browser {
 	}
 	_ = theirs.Close() // the browser has its own
 	_ = into.Close()
-	b := &browser{t: t, write: ours, waiting: map[int]chan reply{}}
+	b := &browser{t, &pipe{write: ours, waiting: map[int]chan reply{}}}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -79,7 +84,7 @@ func newBrowser(t testing.TB) *browser {
 }
 
 // read takes messages, which end with a zero byte, until the browser ends.
-func (b *browser) read(from io.Reader) {
+func (b *pipe) read(from io.Reader) {
 	r := bufio.NewReader(from)
 	for {
 		message, err := r.ReadBytes(0)
@@ -149,6 +154,9 @@ type look struct {
 	dark          bool
 	scale         float64 // 0: 1
 }
+
+// in is the browser for a part of the test.
+func (b *browser) in(t testing.TB) *browser { return &browser{t, b.pipe} }
 
 // open opens a page.
 func (b *browser) open(url string, l look) *tab {

@@ -176,10 +176,11 @@ type Past struct {
 type Replay struct {
 	ID       string          `json:"id"`
 	Account  attempt.Account `json:"account"`
+	States   []attempt.State `json:"states"`
 	Running  bool            `json:"running"`
 	From     time.Time       `json:"from"`
 	To       time.Time       `json:"to"`
-	Position time.Time       `json:"position"` // everything before it is told again
+	Position time.Time       `json:"position"` // everything before it is told again, or was passed over
 	Told     int64           `json:"eventsTold"`
 }
 

@@ -36,6 +36,7 @@ type Server struct {
 	rates   rates
 	page    *page
 	events  broadcast
+	pace    pace
 	mux     *http.ServeMux
 
 	mu     sync.Mutex
@@ -50,7 +51,7 @@ func New(c Config) *Server {
 	if c.Readiness == nil {
 		c.Readiness = NewReadiness(c.Settings)
 	}
-	s := &Server{config: c, started: c.Now(), page: newPage(), mux: http.NewServeMux()}
+	s := &Server{config: c, started: c.Now(), page: newPage(), pace: pace{heartbeat, writeTime}, mux: http.NewServeMux()}
 	s.events.listeners = map[*listener]struct{}{}
 	s.mux.HandleFunc("/{$}", s.servePage)
 	s.mux.HandleFunc("/healthz", s.healthz)

@@ -21,6 +21,9 @@ const (
 	bytesPerSecond = 100 << 10
 )
 
+// A pace is how long a page may hear nothing, or leave what it is sent unread.
+type pace struct{ heartbeat, write time.Duration }
+
 // A broadcast is the pages that are open, and what was sent to them last.
 type broadcast struct {
 	mu        sync.Mutex
@@ -142,11 +145,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the status cannot be written: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	send := sender(w)
+	send := sender(w, s.pace.write)
 	if !send(append([]byte("retry: 2000\n"), message("status", now, body)...)) {
 		return
 	}
-	quiet := time.NewTimer(heartbeat)
+	quiet := time.NewTimer(s.pace.heartbeat)
 	defer quiet.Stop()
 	for {
 		var next []byte
@@ -162,16 +165,16 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		if !send(next) {
 			return
 		}
-		quiet.Reset(heartbeat)
+		quiet.Reset(s.pace.heartbeat)
 	}
 }
 
 // sender writes messages at once, each within its time; it is false when the client is gone or does not read.
-func sender(w http.ResponseWriter) func([]byte) bool {
+func sender(w http.ResponseWriter, longest time.Duration) func([]byte) bool {
 	c := http.NewResponseController(w)
 	return func(message []byte) bool {
 		// The server's own deadline is for answers that end. Where there are no deadlines, as in tests, there are none.
-		_ = c.SetWriteDeadline(time.Now().Add(writeTime))
+		_ = c.SetWriteDeadline(time.Now().Add(longest))
 		if _, err := w.Write(message); err != nil {
 			return false
 		}

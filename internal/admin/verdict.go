@@ -3,8 +3,6 @@ package admin
 import (
 	"fmt"
 	"time"
-
-	"attemptstream/internal/console"
 )
 
 // verdict is the whole in a sentence, and what is wrong in another one.
@@ -12,76 +10,103 @@ func (r *Report) verdict() Verdict {
 	if len(r.Accounts) == 0 {
 		return Verdict{Watch, "Not connected to Kafka yet.", "The worker begins once Kafka answers; its log says what it waits for."}
 	}
-	v := Verdict{Alarm: Fine}
-	troubled, unread, behind := 0, 0, 0
+	worst := &r.Accounts[0]
+	if len(r.Accounts) == 1 {
+		return Verdict{worst.Alarm, r.text(worst), r.detail(worst)}
+	}
+	v := Verdict{Alarm: worst.Alarm}
+	troubled, begun, behind := 0, 0, 0
 	for i := range r.Accounts {
 		a := &r.Accounts[i]
-		if a.Alarm.rank() > v.Alarm.rank() {
-			v.Alarm = a.Alarm
-		}
-		if a.Alarm == Act {
-			troubled++
-		}
-		if a.Through == nil {
-			unread++
-		}
-		if a.Behind {
-			behind++
-		}
+		troubled += one(a.Alarm == Act)
+		begun += one(a.Through != nil)
+		behind += one(a.Behind)
 	}
-	worst := &r.Accounts[0]
+	of := fmt.Sprintf("of %d accounts", len(r.Accounts))
 	switch {
-	case unread == len(r.Accounts) && v.Alarm != Act:
-		v.Text = "The worker is taking over."
-	case unread == len(r.Accounts):
-		v.Text = "Nothing is told yet."
-	case r.Through == nil:
-		v.Text = fmt.Sprintf("%s of %d not told yet.", console.Counted(unread, "account is", "accounts are"), len(r.Accounts))
-	case r.Totals.Gaps > 0:
-		v.Text = fmt.Sprintf("%s could not be read.", capital(length(r.Totals.GapSeconds)))
-	case v.Alarm == Act && worst.Ended:
-		v.Text = "This worker has stopped reading."
-	case v.Alarm == Act:
-		v.Text = fmt.Sprintf("Nothing is told after %s.", r.clock(*r.Through))
+	case troubled > 0:
+		v.Text = fmt.Sprintf("%d %s %s attention.", troubled, of, number(troubled, "needs", "need"))
+		v.Detail = sentence(fmt.Sprintf("%s %s: %s", number(troubled, "It is", "The first is"), worst.Name, worst.Problems[0]))
+	case begun < len(r.Accounts):
+		v.Text = fmt.Sprintf("%d %s %s taken over.", begun, of, number(begun, "is", "are"))
 	case behind > 0:
-		v.Text = fmt.Sprintf("Catching up: told up to %s.", r.clock(*r.Through))
+		v.Text = fmt.Sprintf("%d %s %s catching up.", behind, of, number(behind, "is", "are"))
+		v.Detail = fmt.Sprintf("All are told up to %s.", r.clock(*r.Through))
 	default:
 		v.Text = fmt.Sprintf("Everything up to %s is told.", r.clock(*r.Through))
-	}
-	switch {
-	case v.Alarm == Act && len(r.Accounts) == 1:
-		v.Detail = sentence(worst.Problems[0])
-		if worst.Ready && r.Totals.Gaps > 0 {
-			v.Detail = fmt.Sprintf("Everything before %s is told; everything after the gap too, up to %s. It is tried again for ever.",
-				r.clock(*r.Through), r.clock(*worst.Front))
-		}
-	case v.Alarm == Act:
-		v.Detail = fmt.Sprintf("%s of %d. The first is %s: %s", console.Counted(troubled, "account needs somebody", "accounts need somebody"),
-			len(r.Accounts), worst.Name, worst.Problems[0])
-		v.Detail = sentence(v.Detail)
-	case behind > 0 && len(r.Accounts) > 1:
-		v.Detail = fmt.Sprintf("%s of %d behind.", console.Counted(behind, "account is", "accounts are"), len(r.Accounts))
 	}
 	return v
 }
 
+// text is what there is to say of the only account.
+func (r *Report) text(a *Account) string {
+	switch {
+	case a.Ended:
+		return "This worker has stopped reading."
+	case a.Through == nil && a.Alarm == Act:
+		return "Nothing can be told yet."
+	case a.Through == nil:
+		return "The worker is taking over."
+	case !a.Ready:
+		return fmt.Sprintf("Nothing is told after %s.", r.clock(*a.Front))
+	case a.Gaps > 0:
+		return fmt.Sprintf("%s could not be read.", capital(length(a.GapSeconds)))
+	case a.Behind:
+		return fmt.Sprintf("Catching up: told up to %s.", r.clock(*a.Through))
+	}
+	return fmt.Sprintf("Everything up to %s is told.", r.clock(*a.Through))
+}
+
+func (r *Report) detail(a *Account) string {
+	switch {
+	case a.Ready && a.Gaps > 0:
+		return fmt.Sprintf("Everything else is told, from before and after, up to %s. What is missing is tried again for ever.", r.clock(*a.Front))
+	case a.Alarm == Act:
+		return sentence(a.Problems[0])
+	}
+	return ""
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// number is the word for one or for several.
+func number(n int, single, several string) string {
+	if n == 1 {
+		return single
+	}
+	return several
+}
+
 // clock is a time as people say it on that day, in UTC.
 func (r *Report) clock(t time.Time) string {
-	if t.Format(time.DateOnly) == r.At.Format(time.DateOnly) {
+	switch {
+	case t.Format(time.DateOnly) == r.At.Format(time.DateOnly):
 		return t.Format(time.TimeOnly)
+	case t.Year() == r.At.Year():
+		return t.Format("2 January, 15:04:05")
 	}
 	return t.Format("2 January 2006, 15:04:05")
 }
 
-// length is a number of seconds as people say it.
+// length is a number of seconds as people say it, rounded up.
 func length(n int64) string {
+	for _, unit := range []struct {
+		name    string
+		seconds int64
+	}{{"day", 86400}, {"hour", 3600}, {"minute", 60}} {
+		if n >= 2*unit.seconds {
+			return fmt.Sprintf("%d %ss", (n+unit.seconds-1)/unit.seconds, unit.name)
+		}
+	}
 	if n == 1 {
 		return "one second"
 	}
-	if n < 60 {
-		return fmt.Sprintf("%d seconds", n)
-	}
-	return console.Span(time.Duration(n) * time.Second)
+	return fmt.Sprintf("%d seconds", n)
 }
 
 func capital(text string) string {

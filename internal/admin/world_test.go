@@ -45,7 +45,7 @@ type world struct {
 type setting struct {
 	past     time.Duration // how much of it is read
 	lives    imochasim.Lives
-	gaps     []gap // the oldest first, each in a time of its own
+	gaps     []gap    // the oldest first, each in a time of its own
 	accounts []string // nil: one, named default
 	refused  []string // of them, those whose keys the API does not take
 	lookback time.Duration

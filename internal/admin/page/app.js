@@ -110,7 +110,7 @@
       const pixels = width * (panel.kind === "past" ? .4 : panel.kind === "hour" ? .6 : 1);
       const x = 100 * (front - panel.from) / (panel.to - panel.from);
       return el("svg", { class: panel.kind }, el("rect", { class: "empty", width: "100%", height: "100%" }), bars(panel, pixels, list),
-        x > 0 && x <= 100 && el("rect", { class: "front", x: "calc(" + x.toFixed(3) + "% - 1px)", width: "2", height: "100%" }));
+        x > 0 && x <= 100 && el("rect", { class: "front", x: Math.min(x, 100 - 200 / pixels).toFixed(3) + "%", width: "2", height: "100%" }));
     }));
   }
   const steps = [10e3, 30e3, 60e3, 5 * 60e3, 15 * 60e3, HOUR / 2, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 7 * 24 * HOUR, 14 * 24 * HOUR, 28 * 24 * HOUR, 91 * 24 * HOUR, 365 * 24 * HOUR];
@@ -128,6 +128,10 @@
       return el("svg", { class: panel.kind }, ticks);
     }));
   }
+  function captions(view) {
+    const text = { whole: () => "since " + when(view[0].from), past: () => "since " + when(view[0].from).replace(/:..$/, ""), hour: () => "the last hour" };
+    return el("div", { class: "strip captions", "aria-hidden": "true" }, view.map((panel) => el("span", { class: panel.kind }, text[panel.kind]())));
+  }
   function stateLabel(account, s) {
     const gaps = s.gapCount === 0 ? "no gaps" : counted(s.gapCount, "gap", "gaps") + " of " + span(s.gapSeconds) + " in all, the first at " + when(ms(s.gaps[0].from));
     return s.state + ": read from " + when(ms(s.start)) + " to " + when(ms(s.front)) + ", " + gaps + ". Everything before " + when(ms(s.coveredThrough)) + " is told.";
@@ -136,11 +140,14 @@
     if (account.states.length === 0) return el("p", { class: "muted" }, "Nothing is known of it before it is taken over.");
     const narrow = width < 560, inner = narrow ? width : width - 16 * 16;
     const view = panels(Math.min(...account.states.map((s) => ms(s.start))));
-    const rows = account.states.map((s) => el("div", { class: "state" },
+    const state = (s) => el("div", { class: "state" },
       el("span", { class: "name" }, s.state),
       strip(account, [s], view, inner, stateLabel(account, s)),
-      el("span", { class: "through" + (s.gapCount ? " bad" : "") }, when(ms(s.coveredThrough)), el("small", {}, s.gapCount ? counted(s.gapCount, "gap", "gaps") : ago(ms(s.coveredThrough))))));
-    rows.push(el("div", { class: "state axis-row" }, el("span", {}), axis(view, inner), el("span", {})));
+      el("span", { class: "through" + (s.gapCount ? " bad" : "") }, when(ms(s.coveredThrough)), el("small", {}, s.gapCount ? counted(s.gapCount, "gap", "gaps") : ago(ms(s.coveredThrough)))));
+    const row = (content) => el("div", { class: "state axis-row" }, el("span", {}), content, el("span", {}));
+    const rows = [row(captions(view))];
+    for (const s of account.states) rows.push(state(s));
+    rows.push(row(axis(view, inner)));
     const gaps = account.states.flatMap((s) => s.gaps.slice(0, 4).map((g) => el("li", {}, el("span", { class: "bad" }, span(g.seconds) + " of " + s.state),
       " from " + when(ms(g.from)) + " could not be read")));
     const more = account.gaps - gaps.length;
@@ -149,9 +156,9 @@
   }
   function legend() {
     const item = (kind, text) => el("li", {}, el("svg", { "aria-hidden": "true" }, el("rect", { class: kind, width: "100%", height: "100%" })), text);
-    return el("ul", { class: "legend", "aria-label": "Colours of the picture" }, item("covered", "told"), item("gap", "gap"), item("reading", "being read"), item("empty", "not yet"));
+    return el("ul", { class: "legend", "aria-label": "Colours of the picture" }, item("covered", "told"), item("gap", "gap"), item("reading", "being read"), item("empty", "not yet"), report.replays.length > 0 && item("replay", "told again"));
   }
-  const moods = { fine: "All is well", watch: "Under way", act: "Somebody is needed" };
+  const moods = { fine: "All is well", watch: "Under way", act: "Needs attention" };
   function accounts(width) {
     const list = report.accounts, many = list.length > 4;
     const items = list.map((a) => {
@@ -163,12 +170,18 @@
       const open = document.querySelector('details[data-key="' + CSS.escape(a.account) + '"]')?.open;
       return el("details", { class: "account", "data-key": a.account },
         el("summary", { "data-alarm": a.alarm }, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "name muted" }, a.account),
-          a.states.length > 0 ? strip(a, a.states, [panels(ms(a.start)).pop()], width / 3, "the last hour") : el("span", {}),
-          el("span", { class: "said" }, a.alarm === "fine" ? when(ms(a.coveredThrough)) : brief(a))),
+          a.states.length > 0 ? strip(a, a.states, [panels(ms(a.start)).pop()], width / 3, "the last hour") : el("div", { class: "strip" }),
+          el("span", { class: "said" + (a.alarm === "fine" ? " muted" : "") }, a.alarm === "fine" ? when(ms(a.coveredThrough)) : brief(a))),
         el("div", {}, open ? [a.problems.length > 0 && el("p", { class: "problems", "data-alarm": a.alarm }, a.problems.join("; ")), coverage(a, width)] : []));
     });
     return el("section", { "aria-labelledby": "h-coverage", "data-key": "coverage" },
-      el("div", { class: "head" }, el("h2", { id: "h-coverage" }, many ? "Coverage of " + list.length + " accounts" : "Coverage"), legend()), items);
+      el("div", { class: "head" }, el("h2", { id: "h-coverage" }, many ? "Coverage of " + list.length + " accounts" : "Coverage"), legend()), items,
+      el("p", { class: "habits" }, habits()));
+  }
+  function habits() {
+    const s = report.settings;
+    return "New time is asked for every " + span(s.pollIntervalSeconds) + (s.settleDelaySeconds ? ", once it is " + span(s.settleDelaySeconds) + " old" : "") +
+      (s.lookbackSeconds ? ". What came late is looked for " + span(s.lookbackSeconds) + " back." : ".");
   }
   function brief(a) {
     if (!a.ready) return a.ended ? "not read any more" : a.states.length === 0 ? "not taken over yet" : "nothing is read";
@@ -197,7 +210,7 @@
       figure("Events", rate(r.eventsPerSecond), "/s", spark(r.eventsByStep), note(peak(r.eventsByStep)), note(whole(t.eventsTold) + " told in all")),
       figure("Requests", rate(r.requestsPerSecond), "/s", spark(r.requestsByStep, r.failedRequestsByStep), note(peak(r.requestsByStep)),
         note(t.failedRequests === 0 ? "none failed" : whole(t.failedRequests) + " of " + whole(t.requests) + " failed")),
-      figure("Late arrivals", whole(t.lateEvents), "", note("found by reading again: " + percent(t.lateEvents / Math.max(1, t.eventsTold)) + " % of all events"),
+      figure("Late arrivals", whole(t.lateEvents), "", note("found by reading again, " + percent(t.lateEvents / Math.max(1, t.eventsTold)) + " %"),
         note(t.returnEvents > 0 && counted(t.returnEvents, "return", "returns") + " to an earlier status")),
       figure("Transactions", whole(t.transactions), "", note(t.committedAt ? "the last " + ago(ms(t.committedAt)) : "none yet"), note("since the start, " + ago(ms(report.startedAt)))),
       figure("Dead letters", whole(t.deadLetters), "", note("entries that cannot be events"),
@@ -210,7 +223,7 @@
     return el("section", { "aria-labelledby": "h-replays", "data-key": "replays" }, el("div", { class: "head" }, el("h2", { id: "h-replays" }, "Replays")),
       el("ul", { class: "replays" }, report.replays.map((r) => {
         const done = Math.max(0, Math.min(1, (ms(r.position) - ms(r.from)) / Math.max(1, ms(r.to) - ms(r.from))));
-        return el("li", { "data-key": r.id }, el("span", {}, r.account + ": " + when(ms(r.from)) + " to " + when(ms(r.to)),
+        return el("li", { "data-key": r.id }, el("span", {}, r.account + ", " + r.states.join(", ") + ": " + when(ms(r.from)) + " to " + when(ms(r.to)),
           el("small", { class: "muted" }, r.running ? ", " + counted(r.eventsTold, "event", "events") + " told again" : ", waits for its turn")),
           el("progress", { value: done.toFixed(4), max: "1", "aria-label": "Replay of " + r.account + ", " + percent(done) + " %" }));
       })));
@@ -220,20 +233,29 @@
     const empty = !g.known ? "Kafka has not said lately how far they are." : g.groups.length === 0 ? "No group has read the topic yet." : "";
     return el("section", { "aria-labelledby": "h-groups", "data-key": "groups" }, el("div", { class: "head" }, el("h2", { id: "h-groups" }, "Consumer groups")),
       empty ? el("p", { class: "muted" }, empty) : el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "h-groups" }, el("table", {},
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Group"), el("th", { scope: "col", class: "n" }, "Members"), el("th", { scope: "col", class: "n" }, "Events behind"), el("th", { scope: "col", class: "n" }, "Time behind"))),
-        el("tbody", {}, g.groups.map((x) => el("tr", { "data-key": x.group },
-          el("th", { scope: "row" }, x.group, x.notes.map((n) => el("small", { class: "muted note" }, el("br"), n))),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Group"), el("th", { scope: "col", class: "n" }, "Members"), el("th", { scope: "col", class: "n" }, "Behind"), el("th", { scope: "col", class: "n" }, "For"))),
+        g.groups.map((x) => el("tbody", { "data-key": x.group }, el("tr", {},
+          el("th", { scope: "row" }, x.group),
           el("td", { class: "n" + (x.members === 0 && x.eventsBehind > 0 ? " bad" : "") }, whole(x.members)),
-          el("td", { class: "n" }, (x.atMost ? "≤ " : "") + whole(x.eventsBehind)),
-          el("td", { class: "n" }, x.eventsBehind === 0 ? "none" : span(x.secondsBehind))))))));
+          el("td", { class: "n" }, (x.atMost ? "≤ " : "") + counted(x.eventsBehind, "event", "events")),
+          el("td", { class: "n" }, x.eventsBehind === 0 ? "–" : span(x.secondsBehind))),
+        x.notes.length > 0 && el("tr", { class: "notes" }, el("td", { colspan: "4" }, x.notes.map((n) => el("p", {}, n)))))))));
   }
   function problems() {
     const several = report.accounts.length > 1;
-    const list = report.accounts.flatMap((a) => a.lastProblems.map((p) => ({ ...p, account: a.account }))).sort((a, b) => ms(b.last) - ms(a.last)).slice(0, 12);
+    const all = new Map(); // the same words once
+    for (const a of report.accounts) {
+      for (const p of a.lastProblems) {
+        const key = a.account + ": " + p.text, known = all.get(key);
+        if (!known) all.set(key, { ...p, account: a.account });
+        else { known.times += p.times; if (ms(p.first) < ms(known.first)) known.first = p.first; }
+      }
+    }
+    const list = [...all.values()].sort((a, b) => ms(b.last) - ms(a.last)).slice(0, 12);
     return el("section", { "aria-labelledby": "h-problems", "data-key": "problems" }, el("div", { class: "head" }, el("h2", { id: "h-problems" }, "Last problems")),
       list.length === 0 ? el("p", { class: "muted" }, "None since the start, " + ago(ms(report.startedAt)) + ".")
         : el("ul", { class: "past-problems" }, list.map((p) => el("li", {},
-          el("span", { class: "when" }, el("time", { datetime: p.last }, when(ms(p.last))), ", " + ago(ms(p.last)), p.times > 1 && el("span", {}, el("br"), whole(p.times) + " times in a row")),
+          el("span", { class: "when" }, el("time", { datetime: p.last }, when(ms(p.last))), ", " + ago(ms(p.last)), p.times > 1 && el("span", {}, el("br"), whole(p.times) + " times since " + when(ms(p.first)))),
           el("span", {}, (several ? p.account + ": " : "") + p.text)))));
   }
 
@@ -281,11 +303,10 @@
     source.addEventListener("status", hear);
     source.addEventListener("alive", hear);
     source.onerror = () => {
-      lost();
       if (source.readyState === EventSource.CLOSED) { // refused: too many pages are open; asking now and then still works
         source = undefined;
         ask();
-      }
+      } else lost();
     };
   }
   async function ask() {
