@@ -60,7 +60,10 @@ const (
 )
 
 // The partitions: one of the state topic, then those of the events.
-const statePartition = 0
+const (
+	statePartition  = 0
+	eventsPartition = 1 // the first
+)
 
 // A batch is what one request writes to one partition.
 type batch struct {

@@ -13,10 +13,10 @@
 // hold readers of the state partition back.
 //
 // That proves something only if the explorer would find what is wrong. So each safeguard of the protocol is taken out in
-// turn ([TestSafeguards]), and the explorer has to find a run that goes wrong without it, with the fewest faults and
+// turn (TestSafeguards), and the explorer has to find a run that goes wrong without it, with the fewest faults and
 // in the fewest steps: `go test -v -run TestSafeguards` prints these runs, and they are the shortest answer to the
-// question what each safeguard is for. And what the model's Kafka does is held against what a real one was seen to do
-// ([TestFacts]).
+// question what each safeguard is for. And the model's Kafka answers what a real one does: TestFacts and
+// TestFactsOnKafka put the same requests to both.
 //
 // # Invariants
 //
@@ -55,6 +55,5 @@
 // # Failure
 //
 // A test that fails prints the run. What it shows is either a hole in the protocol, or a way in which the model
-// is not like Kafka: the second is settled with a real one (package kafkatx has tests that let requests arrive late), and
-// becomes a line of TestFacts.
+// is not like Kafka. The second is settled by putting the requests to a real one: a new line of facts.
 package model
