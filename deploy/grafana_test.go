@@ -26,6 +26,7 @@ func TestDashboardKeepsToGrafanasSchema(t *testing.T) {
 		runtime.RegisterPanelcfgVariant(panel)
 		known[panel.Identifier] = true
 	}
+	//lint:ignore SA1019 the form that is deprecated is the one that every Grafana in use imports
 	var d dashboard.Dashboard
 	// Also what is right gives an error, of no errors.
 	var wrong cog.BuildErrors

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -34,28 +33,6 @@ func tool(t *testing.T, name string) string {
 		lacking(t, name+" is not installed: apt-get install --no-install-recommends prometheus")
 	}
 	return path
-}
-
-// program builds attemptstream from the folder above and returns its path.
-func program(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "attemptstream")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, "./cmd/attemptstream")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build attemptstream: %v\n%s", err, out)
-	}
-	return path
-}
-
-// output runs a command and returns what it wrote to both of its outputs.
-func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() }) // it is waited for below
-	err := cmd.Run()
-	stop()
-	return out.String(), err
 }
 
 // decode reads a YAML or JSON file that may have no field that v does not.
@@ -102,7 +79,18 @@ func checkSettings(t *testing.T, program string, env map[string]string, files ma
 			write(t, env[name], content)
 		}
 	}
-	cmd := exec.Command(program, "config", "--output", "json")
+	known := settingNames(t, program, env)
+	for name := range env {
+		if !known[name] && !slices.Contains(runtimeVariables, name) {
+			t.Errorf("%s is no setting of the program", name)
+		}
+	}
+}
+
+// settingNames are those that the program knows, after it has found nothing wrong with env.
+func settingNames(t *testing.T, program string, env map[string]string) map[string]bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "config", "--output", "json")
 	cmd.Env = []string{}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -113,14 +101,13 @@ func checkSettings(t *testing.T, program string, env map[string]string, files ma
 	if err != nil || said.Len() > 0 {
 		t.Errorf("the program does not take the settings: %v\n%s", err, &said)
 	}
-	var known []struct{ Name, Value string }
-	if err := json.Unmarshal(out, &known); err != nil {
+	var settings []struct{ Name string }
+	if err := json.Unmarshal(out, &settings); err != nil {
 		t.Fatalf("config --output json: %v", err)
 	}
-	for name := range env {
-		is := func(s struct{ Name, Value string }) bool { return s.Name == name }
-		if !slices.ContainsFunc(known, is) && !slices.Contains(runtimeVariables, name) {
-			t.Errorf("%s is no setting of the program", name)
-		}
+	known := map[string]bool{}
+	for _, s := range settings {
+		known[s.Name] = true
 	}
+	return known
 }
