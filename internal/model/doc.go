@@ -1,7 +1,8 @@
 // Package model is the exactly-once protocol of packages kafkatx and worker as a small model, and tests that explore it
 // exhaustively: all orders in which two workers, a coordinator, partitions and a network can take their steps, with up
-// to three faults (ATTEMPTSTREAM_TEST_FAULTS=4: four). It holds nothing but this comment and tests, and is there to be read beside the code: broker_test.go is
-// what Kafka does, owner_test.go what we do, world_test.go what can happen, invariants_test.go what must hold.
+// to three faults (four with ATTEMPTSTREAM_TEST_FAULTS=4). It holds nothing but this comment and tests, and is there to
+// be read beside the code: broker_test.go is what Kafka does, owner_test.go what we do, world_test.go what can happen,
+// invariants_test.go what must hold.
 //
 // # Idea
 //
@@ -45,7 +46,10 @@
 //     us. It remembers five batches, more than an epoch has here.
 //   - A partition's leader asks the coordinator about a batch and writes it in one step: if a marker comes between
 //     the two, a real broker refuses the batch. Brokers before Kafka 3.6, or with transaction.partition.verification.enable
-//     off, do not ask, and then no client can be safe: TestSafeguards has the run.
+//     off, do not ask, and then a late batch of an aborted transaction can become part of the next one, whatever the
+//     client does: TestSafeguards has the run.
+//   - At most two requests are late at the same time: a third one takes a third fault, and then none is left to make
+//     use of it.
 //   - Kafka itself keeps what it acknowledged and its coordinator what it decided (acks=all, min.insync.replicas of 2 or a
 //     disk that lives). Producer ids do not expire, and epochs do not run out, which only gives a new id.
 //   - The API's windows stand still: late arrivals and invitations that come back are package worker's model test.
