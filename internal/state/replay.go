@@ -117,6 +117,7 @@ func (r *Replay) Tell(id int64, s attempt.Status) {
 // ask takes the request as it is now.
 func (r *Replay) ask(account attempt.Account, value []byte) {
 	if r.Gone = value == nil; r.Gone {
+		r.Request, r.Wrong = Request{}, nil
 		return
 	}
 	r.Request, r.Wrong = decodeRequest(account, r.ID, value)

@@ -3,7 +3,6 @@ package worker_test
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -100,75 +99,24 @@ type telling struct {
 	status attempt.Status
 }
 
-// A demand is what a replay has to tell: what happened in its range, each once. What happened at its ends may be told.
-type demand struct {
-	must, may map[telling]bool
-}
-
-func demandOf(entries []ledger.Entry, from, to attempt.Instant, states ...attempt.State) demand {
-	d := demand{map[telling]bool{}, map[telling]bool{}}
-	if len(states) == 0 {
-		states = attempt.States()
-	}
-	for _, e := range entries {
-		if e.Class == ledger.Letter || !slices.Contains(states, e.State) {
-			continue
-		}
-		t := telling{e.ID, e.Status}
-		if !e.At.Before(from.Add(-attempt.Overlap).Time()) && !e.At.After(to.Add(attempt.Overlap).Time()) {
-			d.may[t] = true
-		}
-		if !e.At.Before(from.Time()) && e.At.Before(to.Time()) && e.Class == ledger.Event && !e.Unsure {
-			d.must[t] = true
-		}
-	}
-	return d
-}
-
-// retold is what is wrong with the events of a replay.
-func (d demand) retold(id string, events []ledger.Observed) (problems []string, told int) {
-	seen := map[telling]int{}
-	for _, e := range events {
-		if e.ReplayID != id {
-			continue
-		}
-		told++
-		seen[telling{e.ID, e.Status}]++
-		if first := ledger.FirstEventID(account, e.ID, e.Status); e.EventID != first {
-			problems = append(problems, fmt.Sprintf("%s is replayed, want %s", e.EventID, first))
-		}
-	}
-	for t, n := range seen {
-		if n > 1 || !d.may[t] {
-			problems = append(problems, fmt.Sprintf("%d %s is told %d times, may be told: %v", t.id, t.status, n, d.may[t]))
-		}
-	}
-	for t := range d.must {
-		if seen[t] == 0 {
-			problems = append(problems, fmt.Sprintf("%d %s is missing", t.id, t.status))
-		}
-	}
-	slices.Sort(problems)
-	return problems, told
-}
-
-// retold holds the events of a replay to having told every attempt of the range once.
+// retold holds the events of a replay to having told every attempt of the range once, and answers how many that are.
 func (w *world) retold(id string, from, to attempt.Instant, states ...attempt.State) int {
 	w.t.Helper()
-	d := demandOf(w.sim.Ledger(string(account)), from, to, states...)
-	problems, told := d.retold(id, witness.Events(w.t, w.brokers, w.topic, account))
-	report(w.t, problems, told, len(d.must))
-	return told
+	return mustBeRetold(w.t, w.sim.Ledger(string(account)), witness.Events(w.t, w.brokers, w.topic, account), id, from, to, states...)
 }
 
-func report(t testing.TB, problems []string, told, must int) {
+func mustBeRetold(
+	t testing.TB, entries []ledger.Entry, observed []ledger.Observed, id string, from, to attempt.Instant, states ...attempt.State,
+) (told int) {
 	t.Helper()
-	if must == 0 {
+	problems, told, required := ledger.CheckReplay(entries, observed, id, from.Time(), to.Time(), states...)
+	if required == 0 {
 		t.Fatal("nothing had to be told again: the test shows nothing")
 	}
 	if len(problems) > 0 {
-		t.Fatalf("%d problems with %d replayed events, %d required:\n%v", len(problems), told, must, problems[:min(len(problems), 20)])
+		t.Fatalf("%d problems with %d replayed events, %d required:\n%v", len(problems), told, required, problems[:min(len(problems), 20)])
 	}
+	return told
 }
 
 // ordered holds the events of a replay to the order in which things happened, where the replay told more than one status
