@@ -48,8 +48,7 @@
 //     the two, a real broker refuses the batch. Brokers before Kafka 3.6, or with transaction.partition.verification.enable
 //     off, do not ask, and then a late batch of an aborted transaction can become part of the next one, whatever the
 //     client does: TestSafeguards has the run.
-//   - At most two requests are late at the same time: a third one takes a third fault, and then none is left to make
-//     use of it.
+//   - At most three requests are late at the same time. Each takes a fault, so a fourth matters only beyond three faults.
 //   - Kafka itself keeps what it acknowledged and its coordinator what it decided (acks=all, min.insync.replicas of 2 or a
 //     disk that lives). Producer ids do not expire, and epochs do not run out, which only gives a new id.
 //   - The API's windows stand still: late arrivals and invitations that come back are package worker's model test.

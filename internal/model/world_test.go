@@ -14,7 +14,7 @@ type world struct {
 }
 
 // lateMost is how many requests can be under way at the same time without a sender.
-const lateMost = 2
+const lateMost = 3
 
 // newWorld has one worker, which was just given the account.
 func newWorld(faults uint8) world {
