@@ -254,3 +254,6 @@ func (p *tab) picture(most int) []byte {
 	}
 	return png
 }
+
+// in is the tab for a part of the test.
+func (p *tab) in(t testing.TB) *tab { return &tab{p.browser.in(t), p.session} }

@@ -1,8 +1,9 @@
 package admin_test
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"sync"
@@ -35,7 +36,10 @@ type world struct {
 	broker string
 	worker *worker.Worker
 	server *admin.Server
-	url    string
+	site   *httptest.Server
+	url    string      // of the page
+	api    string      // of the simulated iMocha
+	away   atomic.Bool // the page is not served
 	lag    atomic.Pointer[groups.Report]
 	kafka  *kafkatx.Client
 	layout topics.Layout
@@ -49,6 +53,7 @@ type setting struct {
 	accounts []string // nil: one, named default
 	refused  []string // of them, those whose keys the API does not take
 	lookback time.Duration
+	widest   time.Duration // window; 0: an hour
 }
 
 // A gap is time of one state that the API never shows.
@@ -127,7 +132,7 @@ func newWorld(t testing.TB, s setting) *world {
 	c := worker.Config{
 		Kafka: w.kafka, Topics: w.layout, Events: encoder, Concurrency: 4, Compression: kafka.Zstd, Log: log,
 		Schedule: schedule.Settings{States: attempt.States(), Start: attempt.InstantOf(now.Add(-s.past)), PollInterval: time.Second,
-			SettleDelay: 2 * time.Second, WindowMax: time.Hour, WindowAttempts: 1000, Lookback: s.lookback, LookbackInterval: time.Second},
+			SettleDelay: 2 * time.Second, WindowMax: cmp.Or(s.widest, time.Hour), WindowAttempts: 1000, Lookback: s.lookback, LookbackInterval: time.Second},
 	}
 	for _, a := range s.accounts {
 		client, err := imocha.New(imocha.Config{BaseURL: api.URL, Account: attempt.Account(a), Key: imocha.StaticKey("key-" + a),
@@ -162,10 +167,15 @@ func newWorld(t testing.TB, s setting) *world {
 		}
 	})
 	running.Go(func() { w.server.Run(ctx) })
-	site := httptest.NewServer(w.server)
-	t.Cleanup(site.Close)
-	t.Cleanup(site.CloseClientConnections)
-	w.url = site.URL
+	w.site = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.away.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		w.server.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(w.site.Close)
+	t.Cleanup(w.site.CloseClientConnections)
+	w.url, w.api = w.site.URL, api.URL
 	return w
 }
 
@@ -215,4 +225,11 @@ func (w *world) askForLag() {
 	w.lag.Store(report)
 }
 
-func accountName(i int) string { return fmt.Sprintf("account-%03d", i) }
+// lively is a company that lives a day in minutes.
+func lively() imochasim.Lives {
+	l := imochasim.DefaultLives(7)
+	l.PerDay, l.Speed = 3000, 100
+	return l
+}
+
+func noFaults() imochasim.Faults { return imochasim.Faults{} }
