@@ -24,12 +24,11 @@ import (
 
 // mayBeEmpty are queries that have no data in a worker that is well, by panel, with the reason.
 var mayBeEmpty = map[string]string{
-	"Alerts":  "nothing fires",
-	"Replays": "nobody has asked for one",
+	"Alerts": "nothing fires",
 }
 
 // liveTime is how long everything may take until the dashboard has its data: the worker looks at consumer groups every 15 s.
-const liveTime = 90 * time.Second
+const liveTime = 3 * time.Minute
 
 // A server is a real Prometheus with our rules, that scrapes a real worker.
 type server struct{ url string }
@@ -204,8 +203,12 @@ func TestLive(t *testing.T) {
 	for _, r := range recorded {
 		wanted = append(wanted, query{"recorded", r.Record})
 	}
-	p.waitFor(ctx, t, wanted)
+	// The groups come last, and then all names are there: one that is misspelt need not be waited for.
+	p.waitFor(ctx, t, []query{{"the groups", "attemptstream_consumer_group_lag_events"}})
 	p.checkNames(ctx, t)
+	if !t.Failed() {
+		p.waitFor(ctx, t, wanted)
+	}
 	p.checkRules(ctx, t)
 }
 
@@ -300,8 +303,8 @@ func (p *server) checkRules(ctx context.Context, t *testing.T) {
 			if r.Health != "ok" {
 				t.Errorf("%s is %s: %s", r.Name, r.Health, r.LastError)
 			}
-			if r.Labels["severity"] == "critical" && r.State != "inactive" {
-				t.Errorf("%s is %s while all is well", r.Name, r.State)
+			if r.Labels["severity"] == "critical" && r.State == "firing" {
+				t.Errorf("%s fires while all is well", r.Name)
 			}
 		}
 	}

@@ -131,34 +131,6 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// headings are the anchors of README.md's headings, as they are made where Markdown is shown.
-func headings(t *testing.T) map[string]bool {
-	t.Helper()
-	anchors := map[string]bool{}
-	dropped := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
-	fenced := false
-	for line := range strings.Lines(string(read(t, "README.md"))) {
-		if strings.HasPrefix(line, "```") {
-			fenced = !fenced
-		}
-		if title := strings.TrimLeft(line, "#"); title != line && !fenced {
-			anchors[strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")] = true
-		}
-	}
-	return anchors
-}
-
-// The links within README.md lead somewhere.
-func TestReadmeLinks(t *testing.T) {
-	t.Parallel()
-	anchors := headings(t)
-	for _, link := range regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(string(read(t, "README.md")), -1) {
-		if !anchors[link[1]] {
-			t.Errorf("a link leads to #%s, where nothing is", link[1])
-		}
-	}
-}
-
 // Every recorded series is one that an alert or the dashboard uses.
 func TestRecordedSeriesAreUsed(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -44,4 +45,35 @@ func TestReadmeSettings(t *testing.T) {
 			t.Errorf("%s is no setting of the program", parts[1])
 		}
 	}
+}
+
+func TestReadmeLinks(t *testing.T) {
+	t.Parallel()
+	anchors := headings(t)
+	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(string(read(t, "README.md")), -1) {
+		path, anchor, _ := strings.Cut(link[1], "#")
+		if path == "" && !anchors[anchor] {
+			t.Errorf("a link leads to #%s, where nothing is", anchor)
+		}
+		if _, err := os.Stat(path); path != "" && err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+		}
+	}
+}
+
+// headings are the anchors of README.md's headings, as they are made where Markdown is shown.
+func headings(t *testing.T) map[string]bool {
+	t.Helper()
+	anchors := map[string]bool{}
+	dropped := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	fenced := false
+	for line := range strings.Lines(string(read(t, "README.md"))) {
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+		}
+		if title := strings.TrimLeft(line, "#"); title != line && !fenced {
+			anchors[strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")] = true
+		}
+	}
+	return anchors
 }
