@@ -119,10 +119,7 @@ func TestVirtualReplayBesideLiveEvents(t *testing.T) {
 		lives.BurstsPerDay = 10
 		w.populate(account, lives, 8*time.Hour)
 		w.schedule.WindowAttempts = 15
-		w.kafka = func(t kafka.RoundTripper) kafka.RoundTripper {
-			return &weakLink{RoundTripper: t, latency: 30 * time.Millisecond, random: rand.New(rand.NewPCG(3, 0)), fuse: -1,
-				away: func(time.Time) bool { return false }}
-		}
+		w.kafka = w.slowKafka(3)
 		watch := newStopwatch(w)
 		defer watch.client.Close()
 		p := w.start(watch.use)
@@ -197,4 +194,58 @@ func TestVirtualReplayPassesOver(t *testing.T) {
 		scope.Gaps = true
 		w.verify(account, scope)
 	})
+}
+
+// What takes longer than the time between two polls is not given up for every poll, or the replay would never end; and what
+// is new does not wait for it.
+func TestVirtualReplayOutlastsPolls(t *testing.T) {
+	inVirtualTime(t, imochasim.Config{Seed: 8, Latency: imochasim.Latency{Fixed: 50 * time.Millisecond}}, func(w *virtualWorld) {
+		lives := quietLives(8)
+		lives.PerDay, lives.Quick, lives.ComeBacks = 3000, 0, 0
+		w.populate(account, lives, 12*time.Hour)
+		w.schedule.Lookback = 0 // which would read the same time, and waits for its answers
+		w.kafka = w.slowKafka(8)
+		watch := newStopwatch(w)
+		defer watch.client.Close()
+		p := w.start(watch.use)
+		time.Sleep(w.until(2 * time.Hour))
+		stuck := attempt.InstantOf(w.began.Add(30 * time.Minute))
+		err := w.sim.SetFaults(imochasim.Faults{HangFor: time.Minute, Script: func(_ int, r imochasim.Request) imochasim.Fault {
+			if r.State == attempt.Expired && r.Start < stuck && stuck < r.End {
+				return imochasim.Fault{Kind: imochasim.Hang} // for longer than the client's patience, which is a poll interval
+			}
+			return imochasim.Fault{}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		from, to := attempt.InstantOf(w.began), attempt.InstantOf(w.began.Add(time.Hour))
+		r := w.wait(w.ask(replay.Wish{From: from, To: to}))
+		ended := time.Now()
+		p.stop()
+		if r.Status() != state.Done || r.Said.Gaps != 0 || r.Said.Unreadable < 1 || r.Said.Unreadable > 3 {
+			t.Errorf("the replay says %+v", r.Said)
+		}
+		entries := w.sim.Ledger(string(account))
+		for i := range entries {
+			if e := &entries[i]; e.State == attempt.Expired && e.At.Sub(stuck.Time()).Abs() <= 3*time.Second {
+				e.Unsure = true
+			}
+		}
+		told := mustBeRetold(t, entries, w.observed(account), r.ID, from, to)
+		beside, n := watch.longest(asked, ended.Add(-2*time.Minute))
+		t.Logf("%d told again in %s; the longest delay of %d live events was %s", told, ended.Sub(asked), n, beside)
+		if limit := w.schedule.PollInterval + w.schedule.SettleDelay + 2*time.Second; beside > limit || n < 100 {
+			t.Errorf("the longest delay of %d live events was %s, want at most %s", n, beside, limit)
+		}
+	})
+}
+
+// slowKafka is a way to Kafka that takes some time.
+func (w *virtualWorld) slowKafka(seed uint64) func(kafka.RoundTripper) kafka.RoundTripper {
+	return func(t kafka.RoundTripper) kafka.RoundTripper {
+		return &weakLink{RoundTripper: t, latency: 30 * time.Millisecond, random: rand.New(rand.NewPCG(seed, 0)), fuse: -1,
+			away: func(time.Time) bool { return false }}
+	}
 }
