@@ -71,8 +71,8 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "attemptstream",
 		Short: "Tells Kafka, exactly once, what happened to each iMocha invitation",
-		Long: `attemptstream reads iMocha's "Retrieve Invites" window by window and tells Kafka, exactly once,
-what happened to each invitation: completed, left, terminated, cancelled or expired.
+		Long: `attemptstream reads iMocha's "Retrieve Invites" window by window and tells Kafka, exactly once, what
+happened to each invitation: completed, left, terminated, cancelled or expired.
 
 Settings are environment variables; "attemptstream config" shows them all.`,
 		Example: `  attemptstream demo                 see it work, with nothing to set up
@@ -85,19 +85,23 @@ Settings are environment variables; "attemptstream config" shows them all.`,
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(
-		a.runCommand(),
-		a.demoCommand(),
-		a.statusCommand(),
-		a.auditCommand(),
-		a.replayCommand(),
-		a.tailCommand(),
-		a.lagCommand(),
-		a.rewindCommand(),
-		a.simulateCommand(),
-		a.configCommand(),
-		a.versionCommand(),
-	)
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"The worker:", []*cobra.Command{a.runCommand(), a.configCommand()}},
+		{"Operating a stream:", []*cobra.Command{
+			a.statusCommand(), a.lagCommand(), a.tailCommand(), a.auditCommand(), a.replayCommand(), a.rewindCommand(),
+		}},
+		{"Trying it:", []*cobra.Command{a.demoCommand(), a.simulateCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(a.versionCommand())
 	root.SetFlagErrorFunc(usage)
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args

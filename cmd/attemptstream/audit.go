@@ -31,16 +31,19 @@ func (a *app) auditCommand() *cobra.Command {
 	g := &auditing{now: time.Now()}
 	c := &cobra.Command{
 		Use:   "audit --from T --to T",
-		Short: "Compares a time range of iMocha with the topic: what is missing, what was told twice",
-		Long: `Reads the range from iMocha again and the committed events from Kafka, and compares them by invitation and status.
-What seems to be missing is looked for once more before it is reported: in older events, in iMocha, in newer events.
+		Short: "Compare a time range of iMocha with the topic: what is missing, what was told twice",
+		Long: `Reads the range from iMocha again and the committed events from Kafka, and compares them by
+invitation and status. What seems to be missing is looked for once more before it is reported: in
+older events, in iMocha, in newer events.
 
-The report says what was compared, with counts, a digest of both sides, and every attempt that differs, by id and
-status: it has no names and no email addresses. With --output json it holds all of them, and can be filed.
+The report says what was compared, with counts, a digest of both sides, and every attempt that
+differs, by id and status: it has no names and no email addresses. With --output json it holds all
+of them, and can be filed.
 
-It takes at most half of IMOCHA_RATE_LIMIT, since the worker needs the rest. Only time that a worker has covered is
-audited; what is not covered is named. Exit status: 0 all is well; 1 something is missing, was told twice, or could not
-be audited. Times are RFC 3339, a date, or a span before now, and are cut to whole seconds.`,
+It takes at most half of IMOCHA_RATE_LIMIT, since the worker needs the rest. Only time that a worker
+has covered is audited; what is not covered is named. Exit status: 0 all is well; 1 something is
+missing, was told twice, or could not be audited. Times are RFC 3339, a date, or a span before now,
+and are cut to whole seconds.`,
 		Example: `  attemptstream audit --from -7d --to -1d
   attemptstream audit --from 2026-11-01 --to 2026-11-02 --state completed --account emea
   attemptstream audit --from -30d --to -1h --output json > audit.json`,

@@ -145,7 +145,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s --help has no example, or does not show how it is used:\n%s", c.Name(), text)
 		}
 		for line := range strings.Lines(c.Long) {
-			if len(line) > 121 {
+			if len(line) > 101 {
 				t.Errorf("%s --help has a line of %d: %s", c.Name(), len(line), line)
 			}
 		}

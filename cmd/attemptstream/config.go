@@ -20,9 +20,10 @@ func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
 		Short: "Show every setting: its value (secrets hidden), its default, what it means",
-		Long: `Shows every setting and what is wrong with it. With --check it asks Kafka and iMocha instead whether all that a worker
-needs is there: brokers, topics and their settings, rights, the API keys, every state, the clock. It may be run beside
-a worker: nothing is created, written or taken over. Each state of each account is asked for once.`,
+		Long: `Shows every setting and what is wrong with it. With --check it asks Kafka and iMocha instead whether
+all that a worker needs is there: brokers, topics and their settings, rights, the API keys, every
+state, the clock. It may be run beside a worker: nothing is created, written or taken over. Each
+state of each account is asked for once.`,
 		Example: `  attemptstream config
   attemptstream config --output json
   attemptstream config --check`,

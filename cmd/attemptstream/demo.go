@@ -29,12 +29,14 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work, with nothing to set up",
-		Long: `Starts a Kafka broker in memory, a simulated iMocha in which a company lives a day in two minutes, and the worker
-that run starts. Prints every event once it is committed, read back from Kafka. At the end, after --duration or Ctrl-C,
-it compares what Kafka holds with what really happened: exit status 0 says that nothing was lost and nothing told twice.
+		Long: `Starts a Kafka broker in memory, a simulated iMocha in which a company lives a day in two minutes,
+and the worker that run starts. Prints every event once it is committed, read back from Kafka. At
+the end, after --duration or Ctrl-C, it compares what Kafka holds with what really happened: exit
+status 0 says that nothing was lost and nothing told twice.
 
-Nothing that is set up elsewhere is touched: of the settings only ADMIN_ADDR, PII_POLICY, PII_HASH_KEY_FILE, KAFKA_TOPIC,
-KAFKA_PARTITIONS, KAFKA_COMPRESSION, LOG_LEVEL and LOG_FORMAT count. The address of the status page is in the header. Colours are left out if NO_COLOR is set.`,
+Nothing that is set up elsewhere is touched: of the settings only ADMIN_ADDR, PII_POLICY,
+PII_HASH_KEY_FILE, KAFKA_TOPIC, KAFKA_PARTITIONS, KAFKA_COMPRESSION, LOG_LEVEL and LOG_FORMAT count.
+The address of the status page is in the header. Colours are left out if NO_COLOR is set.`,
 		Example: `  attemptstream demo
   attemptstream demo --json --duration 15s | jq .attempt.testStatus
   PII_POLICY=drop attemptstream demo`,

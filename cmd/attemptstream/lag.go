@@ -24,19 +24,20 @@ func (a *app) lagCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "lag",
-		Short: "How far each consumer group of the topic is behind, in events and in time",
-		Long: `Shows for every consumer group that reads the topic how many events it has not read yet and how old the
-oldest of them is, in all and per partition. A group that has read everything shows 0.
+		Short: "Show how far each consumer group of the topic is behind, in events and in time",
+		Long: `Shows for every consumer group that reads the topic how many events it has not read yet and how old
+the oldest of them is, in all and per partition. A group that has read everything shows 0.
 
-kafka-consumer-groups shows more, for ever: it subtracts offsets, and in a topic that is written in transactions
-commit markers and aborted records take offsets too, which no consumer is ever handed. Here events are counted:
-those that were committed, and nothing else. A group is behind what it has committed, not what it has received:
-one that commits every 5 s is up to 5 s of events behind.
+kafka-consumer-groups shows more, for ever: it subtracts offsets, and in a topic that is written in
+transactions commit markers and aborted records take offsets too, which no consumer is ever handed.
+Here events are counted: those that were committed, and nothing else. A group is behind what it has
+committed, not what it has received: one that commits every 5 s is up to 5 s of events behind.
 
-A partition for which the group has no offset is not counted as behind: whether its events will be read is up to
-auto.offset.reset of the group's consumers. Their number stands in parentheses.
+A partition for which the group has no offset is not counted as behind: whether its events will be
+read is up to auto.offset.reset of the group's consumers. Their number stands in parentheses.
 
-Counting fetches, once, what the furthest group has not read. --watch counts only what is new from then on.`,
+Counting fetches, once, what the furthest group has not read. --watch counts only what is new from
+then on.`,
 		Example: `  attemptstream lag
   attemptstream lag --group billing --watch
   attemptstream lag --output json | jq '.groups[] | select(.eventsBehind > 1000) | .group'`,

@@ -21,15 +21,16 @@ func (a *app) rewindCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rewind --group G --to T [--dry-run]",
 		Short: "Move a stopped consumer group to the first event observed at or after a time",
-		Long: `Moves a consumer group to the first event that was observed at or after a time, in every partition of the topic,
-also in those for which it has no offset. Its consumers, once started again, read on from there. Where no event is
-that young it moves to the end.
+		Long: `Moves a consumer group to the first event that was observed at or after a time, in every partition
+of the topic, also in those for which it has no offset. Its consumers, once started again, read on
+from there. Where no event is that young it moves to the end.
 
-The group must be stopped: while it has members, nothing is changed, and they are named. It must have joined or
-committed once. --dry-run shows from where to where it would move and how many events that is.
+The group must be stopped: while it has members, nothing is changed, and they are named. It must
+have joined or committed once. --dry-run shows from where to where it would move and how many events
+that is.
 
-Nothing is told again and nothing is deleted: only the group's offsets change. To have events told to all groups
-again, see attemptstream replay.`,
+Nothing is told again and nothing is deleted: only the group's offsets change. To have events told
+to all groups again, see attemptstream replay.`,
 		Example: `  attemptstream rewind --group billing --to -36h --dry-run
   attemptstream rewind --group billing --to 2026-11-23T21:30:00Z`,
 		Args:                  cobra.NoArgs,

@@ -16,7 +16,7 @@ func (a *app) runCommand() *cobra.Command {
 	var once bool
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "The worker: reads iMocha and tells Kafka, until it is stopped",
+		Short: "Read iMocha and tell Kafka, until it is stopped",
 		Long: `Reads every account's states window by window and tells Kafka once what happened to each invitation.
 Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and exits 0.`,
 		Example: `  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 IMOCHA_API_KEY_FILE=/run/secrets/imocha attemptstream run
@@ -50,6 +50,9 @@ func (a *app) run(ctx context.Context, once bool) error {
 		return err
 	}
 	defer v.close()
+	if v.url != "" {
+		log.Info("status page", zap.String("url", v.url))
+	}
 	s, err := assemble(ctx, set, stop, v.meter(), log)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -61,7 +64,7 @@ func (a *app) run(ctx context.Context, once bool) error {
 	}
 	defer s.close()
 	log.Info("attemptstream starts", zap.String("version", version), zap.Int("accounts", len(set.IMocha.Accounts)),
-		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers), zap.String("status_page", v.url))
+		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers))
 	if err := v.watch(s); err != nil {
 		return err
 	}

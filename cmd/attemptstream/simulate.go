@@ -28,15 +28,17 @@ func (a *app) simulateCommand() *cobra.Command {
 	s := &simulation{lives: imochasim.DefaultLives(1), now: time.Now()}
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Only the simulated iMocha API, for other people's tests",
-		Long: `Serves a simulated iMocha "Retrieve Invites" API, in which invented invitations are sent, completed, left,
-terminated, cancelled and sent again, in the past since --since and as time goes on.
+		Short: "Serve only the simulated iMocha API, for other people's tests",
+		Long: `Serves a simulated iMocha "Retrieve Invites" API, in which invented invitations are sent, completed,
+left, terminated, cancelled and sent again, in the past since --since and as time goes on.
 
-The first line on standard output is the address, such as http://127.0.0.1:8090, once it answers: a script that starts
-it with --addr 127.0.0.1:0 reads it there. Beside the API there are
-  GET /ledger?account=NAME   what really happened, as JSON lines, to compare with what a reader made of it
+The first line on standard output is the address, such as http://127.0.0.1:8090, once it answers: a
+script that starts it with --addr 127.0.0.1:0 reads it there. Beside the API there are
+
+  GET /ledger?account=NAME   what really happened, as JSON lines, to compare with what was read
   GET /stats                 what was answered, by kind
   GET /healthz               200 when it is up
+
 Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 0.`,
 		Example: `  attemptstream simulate
   attemptstream simulate --addr 127.0.0.1:0 --seed 7 --since -7d --cap 100 --boundary "[)" --faults 0.1

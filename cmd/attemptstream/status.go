@@ -20,11 +20,13 @@ func (a *app) statusCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "How far each account has been read: covered through, front, gaps, ages, counts",
-		Long: `Says per account and state how far iMocha has been read, and what is wrong, from Kafka alone: it does not matter
-whether a worker runs, and a worker does not notice. The account that needs somebody most stands first. Times are UTC.
+		Short: "Show how far each account has been read: covered through, front, gaps, ages, counts",
+		Long: `Says per account and state how far iMocha has been read, and what is wrong, from Kafka alone: it
+does not matter whether a worker runs, and a worker does not notice. The account that needs somebody
+most stands first. Times are UTC.
 
-It reports and judges nothing by its exit code: 0 also when accounts are in trouble. Scripts read --output json.`,
+It reports and judges nothing by its exit code: 0 also when accounts are in trouble. Scripts read
+--output json.`,
 		Example: `  KAFKA_BROKERS=kafka-1:9092 attemptstream status
   attemptstream status --account emea
   attemptstream status --output json | jq '.accounts[] | select(.alarm == "act") | .account'`,

@@ -38,12 +38,14 @@ func (a *app) tailCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail",
 		Short: "Print committed events",
-		Long: `Prints events as a consumer with isolation.level=read_committed sees them, the oldest first; times are UTC. The table
-has no names and no emails in it; --output json prints each event's value as it is in Kafka, one in a line.
+		Long: `Prints events as a consumer with isolation.level=read_committed sees them, the oldest first; times
+are UTC. The table has no names and no emails in it; --output json prints each event's value as it
+is in Kafka, one in a line.
 
-Without --from it prints the last events, 10 unless --limit says how many. With --from it begins with the first event
-observed at or after that time, and --limit is where it stops. --follow goes on with what is committed, in the order of
-its arrival, until Ctrl-C. There is no consumer group, and nothing else in Kafka changes.`,
+Without --from it prints the last events, 10 unless --limit says how many. With --from it begins
+with the first event observed at or after that time, and --limit is where it stops. --follow goes on
+with what is committed, in the order of its arrival, until Ctrl-C. There is no consumer group, and
+nothing else in Kafka changes.`,
 		Example: `  attemptstream tail
   attemptstream tail --limit 0 --follow
   attemptstream tail --from -36h --to -12h --output json | jq -r .eventId
