@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"attemptstream/internal/catchup"
 	"attemptstream/internal/config"
 	"attemptstream/internal/console"
 )
@@ -28,7 +29,7 @@ func (a *app) onScreen() (*app, *console.Screen) {
 
 // watch shows the progress of a worker until the function that it returns is called.
 func watch(ctx context.Context, s *system, set config.Stream, screen *console.Screen, log *zap.Logger) (stop func()) {
-	w := &console.Watch{
+	w := &catchup.Watch{
 		Progress: s.worker.Progress,
 		Slack:    behindTime + set.SettleDelay + set.PollInterval,
 		Screen:   screen,

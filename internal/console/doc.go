@@ -1,9 +1,9 @@
-// Package console is what the program shows to a person at a terminal: events as lines, and the progress of a backfill.
+// Package console is what the program shows to a person at a terminal: events as lines, figures and spans of time in words,
+// and a line of progress.
 //
 // The idea: what is shown is made by pure functions of figures and time, and what writes is as dumb as it can be. An
 // [Event] is read back from the bytes of its record, as any other consumer would, so that it shows what is in Kafka. A
-// [Screen] keeps one line at the bottom of a terminal, under everything else that is written to it. A [Watch] looks at a
-// worker now and then, and shows on a screen, or in the log where there is none, how far it has come.
+// [Screen] keeps one line at the bottom of a terminal, under everything else that is written to it.
 //
 // Invariants:
 //

@@ -80,14 +80,14 @@ func (l *Lister) Line(e *Event) string {
 		marks = append(marks, l.Colours.paint(bold+";"+cyan, "again"))
 	}
 	if e.Replay.ID != "" {
-		marks = append(marks, l.Colours.paint(bold, "replay "+printable(e.Replay.ID)))
+		marks = append(marks, l.Colours.paint(bold, "replay "+Printable(e.Replay.ID)))
 	}
 	return l.columns(
 		clock(e.ObservedAt),
 		strconv.FormatInt(e.Attempt.ID, 10),
-		l.Colours.paint(statusColour(e.Attempt.Status), pad(printable(e.Attempt.Status), statusWidth)),
-		printable(e.State),
-		printable(e.Account),
+		l.Colours.paint(statusColour(e.Attempt.Status), pad(Printable(e.Attempt.Status), statusWidth)),
+		Printable(e.State),
+		Printable(e.Account),
 		l.Colours.Faint(clock(e.Window.Start)+"-"+clock(e.Window.End)),
 		strings.Join(marks, " "),
 	)
@@ -115,8 +115,8 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// printable is text without control characters: what comes from outside must not move the cursor of a terminal.
-func printable(text string) string {
+// Printable is text without control characters: what comes from outside must not move the cursor of a terminal.
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

@@ -5,45 +5,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"attemptstream/internal/console/consoletest"
 )
-
-// A terminal understands as much as a Screen uses of one.
-type terminal struct {
-	mu     sync.Mutex
-	lines  []string
-	writes int
-}
-
-func (t *terminal) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.writes++
-	if t.lines == nil {
-		t.lines = []string{""}
-	}
-	for text := string(p); text != ""; {
-		last := &t.lines[len(t.lines)-1]
-		switch {
-		case strings.HasPrefix(text, erase):
-			*last, text = "", text[len(erase):]
-		case text[0] == '\n':
-			t.lines, text = append(t.lines, ""), text[1:]
-		default:
-			*last, text = *last+text[:1], text[1:]
-		}
-	}
-	return len(p), nil
-}
-
-func (t *terminal) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Join(t.lines, "/")
-}
 
 func TestScreen(t *testing.T) {
 	t.Parallel()
-	term := &terminal{}
+	term := &consoletest.Terminal{}
 	s := NewScreen(term, func() int { return 80 })
 	write := func(text string) func() {
 		return func() {
@@ -69,13 +37,13 @@ func TestScreen(t *testing.T) {
 		{write(""), "log 1/log 2/a/b/half line/"},
 		{write("end\n"), "log 1/log 2/a/b/half line/end/"},
 	} {
-		before := term.writes
+		before := term.Writes()
 		step.do()
 		if got := term.String(); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
-		if term.writes > before+1 {
-			t.Errorf("step %d took %d writes, which flickers", i, term.writes-before)
+		if term.Writes() > before+1 {
+			t.Errorf("step %d took %d writes, which flickers", i, term.Writes()-before)
 		}
 	}
 }
@@ -96,7 +64,7 @@ func TestScreenThatIsGone(t *testing.T) {
 // Logs of several goroutines and progress leave whole lines.
 func TestScreenIsSafe(t *testing.T) {
 	t.Parallel()
-	term := &terminal{}
+	term := &consoletest.Terminal{}
 	s := NewScreen(term, func() int { return 80 })
 	var all sync.WaitGroup
 	for range 4 {

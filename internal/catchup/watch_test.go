@@ -1,4 +1,4 @@
-package console
+package catchup
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"attemptstream/internal/console"
+	"attemptstream/internal/console/consoletest"
 	"attemptstream/internal/worker"
 )
 
@@ -65,9 +67,9 @@ func TestLineWhileBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		term := &terminal{}
+		term := &consoletest.Terminal{}
 		// It reads an hour of time a second, from ten hours ago, and is there after ten seconds and a bit.
-		w := &Watch{Slack: 4 * time.Minute, Screen: NewScreen(term, func() int { return 80 }), Progress: func() []worker.Progress {
+		w := &Watch{Slack: 4 * time.Minute, Screen: console.NewScreen(term, func() int { return 80 }), Progress: func() []worker.Progress {
 			now := time.Now()
 			front := begin.Add(-10*time.Hour + time.Duration(now.Sub(begin).Seconds()*float64(time.Hour)))
 			if front.After(now) {
@@ -95,12 +97,12 @@ func TestLineWhileBehind(t *testing.T) {
 func TestNoLineIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		term := &terminal{}
-		w := &Watch{Screen: NewScreen(term, func() int { return 80 }), Progress: func() []worker.Progress {
+		term := &consoletest.Terminal{}
+		w := &Watch{Screen: console.NewScreen(term, func() int { return 80 }), Progress: func() []worker.Progress {
 			return []worker.Progress{at("a", time.Now().Add(-time.Hour), 1)}
 		}}
-		if run(t, w, 3*time.Second); term.writes < 3 || term.String() != "" {
-			t.Errorf("%d writes, and in the end %q", term.writes, term.String())
+		if run(t, w, 3*time.Second); term.Writes() < 3 || term.String() != "" {
+			t.Errorf("%d writes, and in the end %q", term.Writes(), term.String())
 		}
 	})
 }

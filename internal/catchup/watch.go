@@ -1,4 +1,4 @@
-package console
+package catchup
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"attemptstream/internal/console"
 	"attemptstream/internal/worker"
 )
 
@@ -21,7 +22,7 @@ type Watch struct {
 	Progress func() []worker.Progress
 	// Slack is how far behind an account may be without being called so.
 	Slack  time.Duration
-	Screen *Screen // nil: the log
+	Screen *console.Screen // nil: the log
 	Log    *zap.Logger
 	Now    func() time.Time // nil: time.Now
 }

@@ -1,4 +1,4 @@
-package console
+package catchup
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/console"
 	"attemptstream/internal/worker"
 )
 
@@ -140,17 +141,17 @@ func (s *Status) Line(width int) string {
 }
 
 func (s *Status) words() string {
-	parts := []string{Span(s.Covered) + " of " + Span(s.Total), Counted(s.Events, "event", "events"), Rate(s.PerSecond) + "/s"}
+	parts := []string{console.Span(s.Covered) + " of " + console.Span(s.Total), console.Counted(s.Events, "event", "events"), console.Rate(s.PerSecond) + "/s"}
 	if s.ToGo > 0 {
-		parts = append(parts, Span(s.ToGo)+" to go")
+		parts = append(parts, console.Span(s.ToGo)+" to go")
 	} else {
 		parts = append(parts, "time to go unknown")
 	}
 	if s.Gaps > 0 {
-		parts = append(parts, Counted(s.Gaps, "gap", "gaps"))
+		parts = append(parts, console.Counted(s.Gaps, "gap", "gaps"))
 	}
 	if s.Problem != "" {
-		parts = append(parts, printable(s.Problem))
+		parts = append(parts, console.Printable(s.Problem))
 	}
 	return strings.Join(parts, ", ")
 }
