@@ -51,7 +51,7 @@ type variables struct {
 	PIIPolicy  variable `envconfig:"PII_POLICY" default:"plain" meaning:"name and email in events: plain, hash (keyed HMAC-SHA-256), drop"`
 	PIIHashKey variable `envconfig:"PII_HASH_KEY_FILE" kind:"path" meaning:"file that holds the key for hash, at least 16 bytes"`
 
-	AdminAddr variable "envconfig:\"ADMIN_ADDR\" default:\"127.0.0.1:8080\" kind:\"optional\" meaning:\"status page, `/status`, `/metrics`, `/healthz`, `/readyz`; empty: none. Not served by this version yet\""
+	AdminAddr variable "envconfig:\"ADMIN_ADDR\" default:\"127.0.0.1:8080\" kind:\"optional\" meaning:\"status page, `/status`, `/metrics`, `/healthz`, `/readyz`; empty: none\""
 	LogLevel  variable `envconfig:"LOG_LEVEL" default:"info" meaning:"debug, info, warn, error"`
 	LogFormat variable "envconfig:\"LOG_FORMAT\" default:\"json\" meaning:\"json, or `console` for people\""
 	DataDir   variable `envconfig:"DATA_DIR" default:"./data" meaning:"embedded broker only"`
