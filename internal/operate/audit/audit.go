@@ -88,7 +88,8 @@ type run struct {
 	began  time.Time
 	names  *names
 	spill  *spill
-	pieces [][][]piece // by account and rank of state
+	known  []*schedule.Checkpoint // by account
+	pieces [][][]piece            // by account and rank of state
 	events *log
 	dlq    *log
 	report *Report
@@ -189,7 +190,7 @@ func (r *run) open(ctx context.Context) error {
 			any = any || covered(pieces)
 			r.report.NotCovered = append(r.report.NotCovered, uncovered...)
 		}
-		r.pieces = append(r.pieces, parts)
+		r.pieces, r.known = append(r.pieces, parts), append(r.known, checkpoint)
 	}
 	if !any {
 		return &NotCoveredError{Range: r.Range, Parts: r.report.NotCovered}

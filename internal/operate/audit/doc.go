@@ -9,7 +9,8 @@
 //
 // What seems to be missing may only have changed meanwhile. So it is looked for once more, in this order: in the older part
 // of the topic (an invitation that expires again without another status in between is not told again), in the API, and in
-// what was committed since. Only what the API still shows then, and no event tells, is missing.
+// what was committed since. Only what the API still shows then, and no event tells, is missing. Where Kafka has deleted
+// the older part, the index of what was told speaks for it.
 //
 // # The edges
 //
@@ -22,7 +23,8 @@
 // # Invariants
 //
 //   - An attempt that lies in covered time of the range, is shown from the beginning to the end of the audit, and stands in
-//     no committed event, is reported as missing; an attempt for which any of this does not hold is not.
+//     no committed event, is reported as missing; an attempt for which any of this does not hold is not. Events count that
+//     were committed before the last look at the topic, also those that an open transaction hides from consumers.
 //   - The same eventId told twice without a replay, or twice in one replay, is found wherever both events were committed
 //     after the range began.
 //   - Memory is bounded by the statuses and the spans that could not be read, by maxBucket and maxCandidates.

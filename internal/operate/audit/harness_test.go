@@ -76,6 +76,7 @@ type world struct {
 	url     string
 
 	schedule schedule.Settings
+	timeout  time.Duration     // of requests
 	stop     func()            // the audit that runs
 	accounts []attempt.Account // the API key of each is its name
 }
@@ -93,7 +94,7 @@ func newWorld(t testing.TB, brokers []string, sim imochasim.Config, start, end t
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	w := &world{
-		t: t, brokers: brokers, sim: s, url: server.URL, accounts: []attempt.Account{account},
+		t: t, brokers: brokers, sim: s, url: server.URL, timeout: time.Minute, accounts: []attempt.Account{account},
 		schedule: schedule.Settings{
 			States: attempt.States(), Start: attempt.InstantOf(start), Stop: attempt.InstantOf(end),
 			PollInterval: time.Second, WindowMax: 24 * time.Hour, WindowAttempts: 1000,
@@ -133,7 +134,7 @@ func (w *world) populate(lives imochasim.Lives) {
 // client is one of the API.
 func (w *world) client(account attempt.Account) *imocha.Client {
 	w.t.Helper()
-	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey(string(account)), RequestTimeout: time.Second,
+	api, err := imocha.New(imocha.Config{BaseURL: w.url, Account: account, Key: imocha.StaticKey(string(account)), RequestTimeout: w.timeout,
 		RateLimit: 1e6, Concurrency: 8})
 	if err != nil {
 		w.t.Fatal(err)
@@ -142,8 +143,8 @@ func (w *world) client(account attempt.Account) *imocha.Client {
 	return api
 }
 
-// tell runs a worker until it has told everything.
-func (w *world) tell() {
+// newWorker is a worker that tells what the API shows.
+func (w *world) newWorker() *worker.Worker {
 	w.t.Helper()
 	encoder, err := event.NewEncoder(event.Plain, nil)
 	if err != nil {
@@ -153,13 +154,18 @@ func (w *world) tell() {
 	for _, a := range w.accounts {
 		accounts = append(accounts, worker.Account{Name: a, API: w.client(a)})
 	}
-	p := worker.New(worker.Config{
+	return worker.New(worker.Config{
 		Accounts: accounts, Kafka: w.kafka, Topics: w.layout, Events: encoder,
 		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: logger(w.t),
 	})
+}
+
+// tell runs a worker until it has told everything.
+func (w *world) tell() {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	if err := p.Run(ctx); err != nil || ctx.Err() != nil {
+	if err := w.newWorker().Run(ctx); err != nil || ctx.Err() != nil {
 		w.t.Fatalf("the worker failed: %v, %v", err, ctx.Err())
 	}
 }
@@ -180,6 +186,17 @@ func (w *world) records(topic string) []*kgo.Record {
 		w.t.Fatal(err)
 	}
 	return records
+}
+
+// told is how often each id and status was told.
+func (w *world) told() map[string]int {
+	w.t.Helper()
+	count := map[string]int{}
+	for _, r := range w.records(w.topic) {
+		e := parse(w.t, r)
+		count[e.name()]++
+	}
+	return count
 }
 
 // copy is the same API with topics that are copies of w's, changed.

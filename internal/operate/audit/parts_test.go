@@ -82,11 +82,11 @@ func TestEntriesAreReadAsWritten(t *testing.T) {
 // However small the buckets have to be, each entry comes once, and those of one owner come together and sorted.
 func TestSpill(t *testing.T) {
 	t.Parallel()
-	for _, most := range []int64{60, 1000, 1 << 20} {
+	for _, most := range []int64{60, 1 << 20} {
 		dir := t.TempDir()
 		s := newSpill(dir)
 		s.most = most
-		const ids, each = 2000, 5
+		const ids, each = 300, 5
 		for n := range ids * each {
 			e := entry{kind: kind(n / ids % 2), id: int64(n % ids), status: n % 3}
 			if err := s.add(&e); err != nil {
@@ -205,6 +205,20 @@ func TestPieces(t *testing.T) {
 	}
 }
 
+func TestLookedBack(t *testing.T) {
+	t.Parallel()
+	c := &schedule.Coverage{LookedBack: []attempt.Instant{100, 200, 300}}
+	r := &run{began: time.Unix(1_000_000, 0), known: []*schedule.Checkpoint{{States: map[attempt.State]*schedule.Coverage{attempt.States()[1]: c}}}}
+	for age, want := range map[time.Duration]string{
+		0: "00:01:40Z", time.Hour - time.Second: "00:01:40Z", time.Hour: "00:03:20Z", 3 * time.Hour: "00:05:00Z", 4 * time.Hour: "no look-back",
+	} {
+		e := &entry{state: 1, window: attempt.Window{End: attempt.InstantOf(r.began.Add(-age))}}
+		if got := r.lookedBack(e); !strings.Contains(got, want) {
+			t.Errorf("at the age of %s: %s, want %s", age, got, want)
+		}
+	}
+}
+
 // An API that does not answer for a time is given up in steps that grow, and asked again behind it.
 func TestWalkerLeavesOut(t *testing.T) {
 	t.Parallel()
@@ -249,6 +263,33 @@ func TestWalkerLeavesOut(t *testing.T) {
 		}
 		if took := time.Since(began); requests > 300 || took < defaultPatience || took > 3*time.Minute {
 			t.Errorf("%d requests, %s", requests, took)
+		}
+	})
+}
+
+// A request that fails in passing is made again; what is refused for longer is asked for more often before it counts.
+func TestRequestTries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for kind, most := range map[imocha.Kind]int{
+			imocha.Unavailable: 3, imocha.Unreadable: 3, imocha.Throttled: 3, imocha.Rejected: 6, imocha.Unauthorized: 6, 0: 1,
+		} {
+			for _, failing := range []int{0, 1, most - 1, most, 100} {
+				n := 0
+				q := requester{log: zap.NewNop(), api: apiFunc(func(attempt.Window) error {
+					if n++; n > failing {
+						return nil
+					}
+					if kind == 0 {
+						return errors.New("of who receives the entries")
+					}
+					return &imocha.Error{Kind: kind}
+				})}
+				err := q.request(t.Context(), attempt.Expired, attempt.Window{}, func() func(*imocha.Entry) error { return nil })
+				if want := min(failing+1, most); n != want || (err == nil) != (failing < most) {
+					t.Errorf("%s, failing %d times: %d tries and %v, want %d", kind, failing, n, err, want)
+				}
+			}
 		}
 	})
 }

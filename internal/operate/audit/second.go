@@ -391,12 +391,26 @@ func (s *second) settle(c *candidate) error {
 		kind, note = Missing, "not looked for once more: too many seem to be missing"
 		row.Missing++
 	case open:
-		kind = Missing
+		kind, note = Missing, s.run.lookedBack(e)
 		row.Missing++
 	}
 	l := table.line(kind, e)
 	l.Note = note
 	return s.run.report.line(l)
+}
+
+// lookedBack says when the worker has last looked for late arrivals where an attempt is missing: what arrived since is told
+// by its look-back.
+func (r *run) lookedBack(e *entry) string {
+	c := r.known[e.account].States[stateOf(e)]
+	age, older := r.began.Sub(e.window.End.Time()), time.Hour // of the youngest tier; each that follows ends at twice the age
+	for _, at := range c.LookedBack {
+		if age < older {
+			return "its time was last read again at " + at.String() + "; what arrived since is the look-back's to tell"
+		}
+		older *= 2
+	}
+	return "no look-back reads its time again"
 }
 
 func (s *second) settleLetter(c *candidate) error {
