@@ -35,16 +35,17 @@ func (a *app) replayCommand() *cobra.Command {
 		Use:   "replay --from T [--to T] | --list | --cancel ID",
 		Short: "Have a time range told again, or what is missing of it",
 		Long: `Asks the running workers to read a time range of iMocha again and to tell every attempt in it again,
-once, with the eventId that it was told with first, and "replay" filled in. Workers do it beside their
-other work, with at most half of IMOCHA_RATE_LIMIT; several replays wait for each other. A worker that
-dies meanwhile takes up where it was.
+once, with the eventId that it was told with first, and "replay" filled in. Workers do it beside
+their other work, with at most half of IMOCHA_RATE_LIMIT; several replays wait for each other. A
+worker that dies meanwhile takes up where it was.
 
---missing-only tells only what never was told; it may begin before the time that was ever read. Told
-again can be only what is covered. Gaps are passed over and counted: they are told when they can be read.
+--missing-only tells only what never was told; it may begin before the time that was ever read. Only
+what is covered can be told again. Gaps are passed over and counted: what is in them is told when it
+can be read.
 
-It waits and shows progress. Ctrl-C ends the waiting, not the replay: see --cancel. Exit status: 0 all
-is told, 1 something could not be read, or the replay was refused. Times are RFC 3339, a date, or a span
-before now.`,
+It waits and shows progress. Ctrl-C ends the waiting, not the replay: see --cancel. Exit status: 0
+all is told, 1 something could not be read, or the replay was refused. Times are RFC 3339, a date,
+or a span before now.`,
 		Example: `  attemptstream replay --from -36h
   attemptstream replay --from 2026-11-01 --to 2026-11-08 --state completed --account emea
   attemptstream replay --from -30d --missing-only --detach
