@@ -122,9 +122,10 @@ func (p *Producer) finish(ctx context.Context) error {
 	case err == nil:
 		p.open = false
 		return nil
-	case errors.Is(err, kafka.InvalidTransactionState):
-		// The same commit again is answered with success where it has happened, so this one has not: there was nothing
-		// to commit.
+	case errors.Is(err, kafka.InvalidTransactionState) && !inDoubt:
+		// There was nothing to commit. In doubt it proves nothing, although a commit that has happened is answered with
+		// success when it is asked for again: a late raise of this very epoch, which the coordinator takes for a
+		// repetition, makes it forget how the transaction ended.
 		p.open, p.tainted = false, true
 		return joined(ErrAborted, err)
 	case inDoubt:
