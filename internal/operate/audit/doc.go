@@ -2,7 +2,7 @@
 //
 // # Idea
 //
-// Nothing that a worker remembers is believed but which time it calls covered. The range is read from the API again, with
+// Of what a worker remembers, all that is believed is which time it calls covered. The range is read from the API again, with
 // a proof of its own that answers are whole (package complete), and the committed events are read from Kafka; then the two
 // are joined by account, invitation and status. Both sides are written as small binary entries into bucket files, by a
 // hash of account and id, and compared bucket by bucket: a Grace hash join, whose memory does not depend on the range.

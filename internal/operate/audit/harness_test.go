@@ -347,5 +347,5 @@ func (f *filed) wants(t testing.TB, k audit.Kind, want ...string) {
 	}
 }
 
-// wholeSecond is some time ago.
+// ago is a whole second some time ago.
 func ago(d time.Duration) time.Time { return time.Now().Add(-d).Truncate(time.Second) }
