@@ -109,8 +109,15 @@ func TestChangesMeanwhile(t *testing.T) {
 		}
 		// What is not shown any more is told of, and is no fault.
 		add(450, "Cancelled", end.Add(2*time.Minute))
-		f = c.audit(w.schedule.Start, w.schedule.Stop)
-		f.wants(t, audit.NotShown, "450:Completed")
+		c.write(c.topic, kgo.TryCommit, of(2000))
+		f = c.audit(w.schedule.Start, w.schedule.Stop, func(cfg *audit.Config) {
+			cfg.Accounts[0].API = &acting{API: cfg.Accounts[0].API, act: func(n int, _ attempt.State, _ attempt.Window) {
+				if n == 1 { // as if it had become visible, and been told, after its window was read
+					c.write(c.topic, kgo.TryCommit, of(2001))
+				}
+			}}
+		})
+		f.wants(t, audit.NotShown, "450:Completed", "2000:Expired")
 		f.clean(t)
 	})
 }

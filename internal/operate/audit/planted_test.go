@@ -125,6 +125,12 @@ func TestPlanted(t *testing.T) {
 		if len(f.of(audit.Missing)) > 1 || len(f.States) != 1 {
 			t.Errorf("the report:\n%s", f.table)
 		}
+		if w.schedule.Start < twiceName.Window.Start {
+			f = planted.audit(w.schedule.Start, twiceName.Window.Start)
+			if slices.Contains(f.of(audit.Twice), twiceName.name()) {
+				t.Errorf("a double outside of the range is told of:\n%s", f.table)
+			}
+		}
 		// A dead letter that is missing.
 		holed := w.copy(nil, nil, func(records []*kgo.Record) []*kgo.Record { return records[1:] })
 		f = holed.audit(w.schedule.Start, w.schedule.Stop)
