@@ -25,7 +25,7 @@ func TestClean(t *testing.T) {
 	for i, b := range imochasim.Boundaries() {
 		t.Run(b.String(), func(t *testing.T) {
 			onBrokers(t, func(t *testing.T, brokers []string) {
-				const hours = 4
+				const hours = 3
 				end := ago(time.Hour)
 				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Duplicates: .02, Seed: uint64(i)}, end.Add(-hours*time.Hour), end)
 				w.populate(lives(uint64(i)))
@@ -51,8 +51,8 @@ func TestClean(t *testing.T) {
 						edges = append(edges, at)
 					}
 				}
-				for n := range 4 {
-					at := edges[len(edges)*n/4]
+				for n := range 3 {
+					at := edges[len(edges)*n/3]
 					for _, r := range [][2]attempt.Instant{{at - 1800, at}, {at, at + 1800}} {
 						f := w.audit(r[0], r[1])
 						f.clean(t)
@@ -96,9 +96,9 @@ func TestCleanWithCap(t *testing.T) {
 		t.Run(map[bool]string{false: "the oldest are kept", true: "the newest are kept"}[newest], func(t *testing.T) {
 			onBrokers(t, func(t *testing.T, brokers []string) {
 				end := ago(time.Hour)
-				w := newWorld(t, brokers, imochasim.Config{Cap: 60, CapNewest: newest}, end.Add(-4*time.Hour), end)
+				w := newWorld(t, brokers, imochasim.Config{Cap: 60, CapNewest: newest}, end.Add(-2*time.Hour), end)
 				l := lives(7)
-				l.BurstSize, l.BurstsPerDay = 80, 40
+				l.PerDay, l.BurstSize, l.BurstsPerDay = 2000, 80, 60
 				w.populate(l)
 				w.tell()
 				f := w.audit(w.schedule.Start, w.schedule.Stop)

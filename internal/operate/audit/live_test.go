@@ -41,7 +41,7 @@ func TestLive(t *testing.T) {
 				}
 			})
 			shown, last := int64(0), attempt.Instant(0)
-			for audits := 0; audits < 5; {
+			for audits := 0; audits < 3; {
 				f, err := w.tryAudit(w.schedule.Start, attempt.InstantOf(time.Now()))
 				switch {
 				case errors.As(err, new(*audit.NoCheckpointError)), errors.As(err, new(*audit.NotCoveredError)):

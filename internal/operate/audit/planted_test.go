@@ -58,7 +58,9 @@ func TestPlanted(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{Boundary: imochasim.ExclusiveEnd}, end.Add(-6*time.Hour), end)
-		w.populate(lives(3))
+		l := lives(3)
+		l.PerDay = 2500
+		w.populate(l)
 		w.tell()
 		events := w.records(w.topic)
 		var once []*kgo.Record // of attempts that were told once
