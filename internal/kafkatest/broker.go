@@ -15,11 +15,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// broker is one node of a cluster: a place for data, two ports, and a JVM while it runs.
+// broker is one node of a cluster: a place for data, its ports, and a JVM while it runs.
 type broker struct {
 	dir        string
-	port       int // for clients
-	controller int // for the quorum
+	port       int            // for clients
+	controller int            // for the quorum
+	others     map[string]int // of further listeners, by their names
 	jvm        []string
 
 	process *process // nil: it does not run
@@ -30,8 +31,9 @@ func (b *broker) file(name string) string { return filepath.Join(b.dir, name) }
 // configure writes the broker's settings and formats its storage.
 func (b *broker) configure(ctx context.Context, clusterID string, settings map[string]string) error {
 	var text strings.Builder
+	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`)
 	for _, k := range slices.Sorted(maps.Keys(settings)) {
-		fmt.Fprintf(&text, "%s=%s\n", k, strings.ReplaceAll(settings[k], `\`, `\\`))
+		fmt.Fprintf(&text, "%s=%s\n", k, escape.Replace(settings[k]))
 	}
 	if err := os.WriteFile(b.file("server.properties"), []byte(text.String()), 0o600); err != nil {
 		return err

@@ -32,9 +32,10 @@ type Cluster struct {
 type Option func(*settings)
 
 type settings struct {
-	brokers int
-	configs map[string]string
-	jvm     []string
+	brokers   int
+	configs   map[string]string
+	listeners []Listener
+	jvm       []string
 }
 
 // Brokers sets the number of brokers; it is 1 without. With three, internal topics have three replicas and need two.
@@ -113,12 +114,17 @@ func startOnce(ctx context.Context, d *distribution, s *settings) (*Cluster, err
 	if c.dir, err = os.MkdirTemp("", "kafkatest-"); err != nil {
 		return c, err
 	}
-	ports, err := freePorts(2 * s.brokers)
+	each := 2 + len(s.listeners)
+	ports, err := freePorts(each * s.brokers)
 	if err != nil {
 		return c, err
 	}
 	for i := range s.brokers {
-		b := &broker{dir: filepath.Join(c.dir, fmt.Sprint("broker-", i+1)), port: ports[2*i], controller: ports[2*i+1], jvm: d.jvm()}
+		own := ports[each*i:]
+		b := &broker{dir: filepath.Join(c.dir, fmt.Sprint("broker-", i+1)), port: own[0], controller: own[1], others: make(map[string]int), jvm: d.jvm()}
+		for j, l := range s.listeners {
+			b.others[l.Name] = own[2+j]
+		}
 		if err := os.Mkdir(b.dir, 0o700); err != nil {
 			return c, err
 		}
@@ -126,7 +132,7 @@ func startOnce(ctx context.Context, d *distribution, s *settings) (*Cluster, err
 	}
 	var format errgroup.Group
 	for i, b := range c.brokers {
-		format.Go(func() error { return b.configure(ctx, c.id, c.serverProperties(i, s.configs)) })
+		format.Go(func() error { return b.configure(ctx, c.id, c.serverProperties(i, s)) })
 	}
 	if err := format.Wait(); err != nil {
 		return c, err
@@ -150,7 +156,7 @@ func (c *Cluster) ready(ctx context.Context, brokers []*broker, alive int) error
 // collided says whether a broker ended and somebody else has one of its ports.
 func (c *Cluster) collided() bool {
 	for _, b := range c.brokers {
-		if b.process != nil && !b.process.running() && !(isFree(b.port) && isFree(b.controller)) {
+		if b.process != nil && !b.process.running() && !b.free() {
 			return true
 		}
 	}
@@ -166,7 +172,7 @@ func newClusterID() string {
 }
 
 // serverProperties are the settings of broker i.
-func (c *Cluster) serverProperties(i int, configs map[string]string) map[string]string {
+func (c *Cluster) serverProperties(i int, s *settings) map[string]string {
 	n := len(c.brokers)
 	b := c.brokers[i]
 	var voters []string
@@ -207,7 +213,8 @@ func (c *Cluster) serverProperties(i int, configs map[string]string) map[string]
 		// Others can take over soon. A single broker that is slow must not be declared dead.
 		p["broker.session.timeout.ms"], p["broker.heartbeat.interval.ms"] = "3000", "500"
 	}
-	maps.Copy(p, configs)
+	b.listening(s.listeners, p)
+	maps.Copy(p, s.configs)
 	return p
 }
 

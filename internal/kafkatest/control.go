@@ -44,7 +44,7 @@ func (c *Cluster) Restart(ctx context.Context, brokers ...int) error {
 		if b.process.running() {
 			return fmt.Errorf("broker %d runs", i)
 		}
-		if !isFree(b.port) || !isFree(b.controller) {
+		if !b.free() {
 			return errors.New("somebody else has taken the broker's port meanwhile")
 		}
 		if err := b.start(nil); err != nil {

@@ -1,0 +1,5 @@
+//go:build race
+
+package secured_test
+
+const race = true
