@@ -185,10 +185,19 @@ func lags(r *groups.Report) []metrics.GroupLag {
 	return out
 }
 
-// close ends everything, within the time that requests which are under way may take. It may be called twice.
+// close ends everything, and waits for it as long as requests that are under way may take. It may be called twice.
 func (v *view) close() {
 	v.end()
-	_ = v.running.Wait() // nothing of it returns an error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = v.running.Wait() // nothing of it returns an error
+	}()
+	select {
+	case <-ended:
+	case <-time.After(2 * lastAnswers):
+		v.log.Warn("a part of the status page does not end; what it asks is taken from it")
+	}
 }
 
 // meter is who the worker tells what happens.

@@ -49,7 +49,7 @@ func TestScenes(t *testing.T) {
 			defer site.Close()
 			defer site.CloseClientConnections()
 			p := b.in(t).open(site.URL, look{width: 1200, height: 900})
-			p.until(`document.querySelector("h2") && document.body.innerText.includes("` + scene.want + `")`)
+			p.until(`document.body.innerText.includes("` + scene.want + `")`)
 			for _, l := range []struct {
 				name string
 				look

@@ -125,7 +125,7 @@ func work(accounts []worker.Progress) func() []worker.Progress {
 		told += int(40 + 30*math.Sin(float64(n)/7) + 10*math.Sin(float64(n)))
 		if len(out) > 0 {
 			out[0].Events += told
-			out[0].Requests += int64(n*3 + n%7)
+			out[0].Requests += int64(n*3 + n/7*5)
 		}
 		return out
 	}

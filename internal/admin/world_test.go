@@ -186,7 +186,7 @@ func logger(t testing.TB) *zap.Logger {
 	return zaptest.NewLogger(t)
 }
 
-// consume lets a consumer group read so many events and commit, and stay if it is to.
+// consume lets a consumer group read so many events and commit, and go on until the test ends if it is to stay.
 func (w *world) consume(group string, events int, stay bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -206,11 +206,24 @@ func (w *world) consume(group string, events int, stay bool) {
 	if err := c.CommitUncommittedOffsets(ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	if stay {
-		w.t.Cleanup(c.Close)
+	if !stay {
+		c.Close()
 		return
 	}
-	c.Close()
+	on, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for on.Err() == nil {
+			c.PollRecords(on, 100)
+			_ = c.CommitUncommittedOffsets(on) // what fails at the end is of no use
+		}
+	}()
+	w.t.Cleanup(func() {
+		stop()
+		<-done
+		c.Close()
+	})
 }
 
 // askForLag asks Kafka how far the groups are behind, as run does in the background.

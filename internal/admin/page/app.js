@@ -86,7 +86,7 @@
       let x = at(Math.max(from, panel.from)), width = at(Math.min(until, panel.to)) - x;
       if (kind !== "covered" && width < least) { x = Math.max(0, Math.min(x, 100 - least)); width = least; }
       const low = kind === "again" || kind === "replay";
-      return [el("rect", { class: kind, x: x.toFixed(3) + "%", width: width.toFixed(3) + "%", y: low ? "82%" : "0", height: low ? "18%" : "100%" },
+      return [el("rect", { class: kind, x: x.toFixed(3) + "%", width: width.toFixed(3) + "%", y: low ? "76%" : "0", height: low ? "24%" : "100%" },
         label && el("title", {}, label))];
     });
   }
@@ -210,7 +210,7 @@
       figure("Events", rate(r.eventsPerSecond), "/s", spark(r.eventsByStep), note(peak(r.eventsByStep)), note(whole(t.eventsTold) + " told in all")),
       figure("Requests", rate(r.requestsPerSecond), "/s", spark(r.requestsByStep, r.failedRequestsByStep), note(peak(r.requestsByStep)),
         note(t.failedRequests === 0 ? "none failed" : whole(t.failedRequests) + " of " + whole(t.requests) + " failed")),
-      figure("Late arrivals", whole(t.lateEvents), "", note("found by reading again, " + percent(t.lateEvents / Math.max(1, t.eventsTold)) + " %"),
+      figure("Late arrivals", whole(t.lateEvents), "", note("found by reading again" + (t.lateEvents ? ", " + percent(t.lateEvents / Math.max(1, t.eventsTold)) + "\u00a0%" : "")),
         note(t.returnEvents > 0 && counted(t.returnEvents, "return", "returns") + " to an earlier status")),
       figure("Transactions", whole(t.transactions), "", note(t.committedAt ? "the last " + ago(ms(t.committedAt)) : "none yet"), note("since the start, " + ago(ms(report.startedAt)))),
       figure("Dead letters", whole(t.deadLetters), "", note("entries that cannot be events"),
@@ -276,7 +276,7 @@
     document.title = (v.alarm === "fine" ? "" : v.text.replace(/\.$/, "") + " · ") + "attemptstream";
     if (announced !== v.alarm) { announced = v.alarm; say("announce", moods[v.alarm] + ". " + v.text + " " + v.detail); }
     const root = byID("report");
-    layChildren(root, [figures(), accounts(root.clientWidth), replays(), groups(), problems()].filter(Boolean));
+    layChildren(root, (report.accounts.length === 0 ? [] : [figures(), accounts(root.clientWidth), replays(), groups(), problems()]).filter(Boolean));
   }
 
   // ---- the connection
