@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 )
 
 // clientCertificate is the pair of the two files. On failure, culprit is the file that is wrong.
@@ -38,8 +40,13 @@ func firstCertificate(data []byte) error {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
 			return errors.New("has a damaged certificate in it: want PEM, -----BEGIN CERTIFICATE-----")
+		}
+		// Brokers say of it only that it is bad.
+		if time.Now().After(certificate.NotAfter) {
+			return fmt.Errorf("has a certificate that expired at %s: want a new one, or check this machine's clock", certificate.NotAfter.UTC().Format(time.RFC3339))
 		}
 		return nil
 	}

@@ -55,7 +55,7 @@ type AuthorizationError struct {
 
 func (e *AuthorizationError) Error() string {
 	if e.Operation == operationAuthenticate {
-		return fmt.Sprintf("authentication failed: check mechanism, user and password: %v", e.Err)
+		return fmt.Sprintf("authentication failed: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password: %v", e.Err)
 	}
 	return fmt.Sprintf("not authorized: grant %s on %s to this principal: %v", e.Operation, e.Resource, e.Err)
 }

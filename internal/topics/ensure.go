@@ -122,7 +122,7 @@ func (e *ensurer) look(ctx context.Context) (map[string]kafka.Topic, error) {
 	defer cancel()
 	res, err := e.client.Metadata(ctx, &kafka.MetadataRequest{Topics: names})
 	if err != nil {
-		return nil, e.failed("read the metadata", err)
+		return nil, e.failed(ctx, "read the metadata", err)
 	}
 	seen := make(map[string]kafka.Topic)
 	for _, t := range res.Topics {
@@ -130,7 +130,7 @@ func (e *ensurer) look(ctx context.Context) (map[string]kafka.Topic, error) {
 		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
 			continue
 		case t.Error != nil:
-			return nil, e.failed(fmt.Sprintf("describe topic %q", t.Name), t.Error)
+			return nil, e.failed(ctx, fmt.Sprintf("describe topic %q", t.Name), t.Error)
 		case len(t.Partitions) == 0:
 			continue
 		}
@@ -161,7 +161,7 @@ func (e *ensurer) create(ctx context.Context, missing []spec) error {
 	defer cancel()
 	res, err := e.client.CreateTopics(ctx, req)
 	if err != nil {
-		return e.failed("create topics", err)
+		return e.failed(ctx, "create topics", err)
 	}
 	var passing error
 	for _, s := range missing {
@@ -169,7 +169,7 @@ func (e *ensurer) create(ctx context.Context, missing []spec) error {
 		if err == nil || errors.Is(err, kafka.TopicAlreadyExists) {
 			continue
 		}
-		err = e.notCreated(s, err)
+		err = e.notCreated(ctx, s, err)
 		var p *passingError
 		if !errors.As(err, &p) {
 			return err
@@ -191,7 +191,7 @@ func (e *ensurer) settings(ctx context.Context) (map[string]map[string]string, e
 	defer cancel()
 	res, err := e.client.DescribeConfigs(ctx, req)
 	if err != nil {
-		return nil, e.failed("read the topics' settings", err)
+		return nil, e.failed(ctx, "read the topics' settings", err)
 	}
 	settings := make(map[string]map[string]string)
 	for _, r := range res.Resources {
@@ -200,7 +200,7 @@ func (e *ensurer) settings(ctx context.Context) (map[string]map[string]string, e
 			return nil, &passingError{fmt.Errorf("read the settings of topic %q: %w", r.ResourceName, r.Error)}
 		}
 		if r.Error != nil {
-			return nil, e.failed(fmt.Sprintf("read the settings of topic %q", r.ResourceName), r.Error)
+			return nil, e.failed(ctx, fmt.Sprintf("read the settings of topic %q", r.ResourceName), r.Error)
 		}
 		values := make(map[string]string)
 		for _, entry := range r.ConfigEntries {

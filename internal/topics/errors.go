@@ -1,8 +1,7 @@
 package topics
 
 import (
-	"crypto/tls"
-	"crypto/x509"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,19 +16,13 @@ var ErrUnauthorized = errors.New("not authorized")
 var ErrUnavailable = errors.New("no usable answer from Kafka")
 
 // failed sorts the error of a request or of its answer.
-func (e *ensurer) failed(doing string, err error) error {
-	var (
-		code        kafka.Error
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		host        x509.HostnameError
-	)
-	switch {
-	case errors.As(err, &code):
+func (e *ensurer) failed(ctx context.Context, doing string, err error) error {
+	if refusal := Refusal(ctx, e.client, err); refusal != nil {
+		return fmt.Errorf("%s: %w", doing, refusal)
+	}
+	var code kafka.Error
+	if errors.As(err, &code) {
 		return e.answered(doing, code, err)
-	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &host):
-		return fmt.Errorf("%s: %s shows a certificate that is not trusted: check KAFKA_TLS_CA_FILE and the host names in KAFKA_BROKERS: %w",
-			doing, e.brokers, err)
 	}
 	// Refused, reset, closed, timed out: brokers may be starting or moving.
 	return &passingError{fmt.Errorf("%s: %w", doing, err)}
@@ -40,9 +33,6 @@ func (e *ensurer) answered(doing string, code kafka.Error, err error) error {
 	switch code {
 	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
 		return fmt.Errorf("%s: %w: %s: %w", doing, ErrUnauthorized, grantCommand(e.brokers, e.cfg.Topic), err)
-	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
-		return fmt.Errorf("%s: authentication at %s failed: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password: %w",
-			doing, e.brokers, err)
 	case kafka.Unknown, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.RequestTimedOut,
 		kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.NetworkException, kafka.GroupLoadInProgress,
 		kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.NotController,
@@ -54,11 +44,11 @@ func (e *ensurer) answered(doing string, code kafka.Error, err error) error {
 }
 
 // notCreated is the error of a topic that could not be created.
-func (e *ensurer) notCreated(s spec, err error) error {
+func (e *ensurer) notCreated(ctx context.Context, s spec, err error) error {
 	doing := fmt.Sprintf("create topic %q", s.name)
 	var code kafka.Error
 	if !errors.As(err, &code) {
-		return e.failed(doing, err)
+		return e.failed(ctx, doing, err)
 	}
 	switch code {
 	case kafka.InvalidReplicationFactor:

@@ -46,12 +46,12 @@ func (e *ensurer) written(ctx context.Context, t kafka.Topic) (bool, error) {
 	doing := fmt.Sprintf("read the ends of topic %q", t.Name)
 	res, err := e.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{t.Name: ends}})
 	if err != nil {
-		return false, e.failed(doing, err)
+		return false, e.failed(ctx, doing, err)
 	}
 	written := false
 	for _, p := range res.Topics[t.Name] {
 		if p.Error != nil {
-			return false, e.failed(doing, p.Error)
+			return false, e.failed(ctx, doing, p.Error)
 		}
 		written = written || p.LastOffset > 0
 	}

@@ -2,8 +2,6 @@ package check
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"attemptstream/internal/console"
+	"attemptstream/internal/topics"
 )
 
 // brokerTime is how long a broker may take to answer.
@@ -73,7 +72,10 @@ func askBroker(ctx context.Context, cfg *Kafka, address string) (*kafka.Metadata
 	client := cfg.Connect([]string{address}, brokerTime)
 	defer client.Close()
 	res, err := client.Kafka().Metadata(ctx, &kafka.MetadataRequest{Topics: []string{cfg.Topics.Topic}})
-	if err != nil && ctx.Err() != nil {
+	switch refusal := topics.Refusal(ctx, client.Kafka(), err); {
+	case refusal != nil:
+		err = refusal
+	case err != nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
 	return res, err
@@ -81,17 +83,11 @@ func askBroker(ctx context.Context, cfg *Kafka, address string) (*kafka.Metadata
 
 // brokerAdvice is what to do about a broker that does not answer.
 func brokerAdvice(err error) string {
-	var (
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		host        x509.HostnameError
-		dns         *net.DNSError
-	)
+	var refusal *topics.RefusalError
+	var dns *net.DNSError
 	switch {
-	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &host):
-		return fmt.Sprintf("its certificate is not trusted: check KAFKA_TLS_CA_FILE and the name in KAFKA_BROKERS: %v", err)
-	case errors.Is(err, kafka.SASLAuthenticationFailed), errors.Is(err, kafka.UnsupportedSASLMechanism), errors.Is(err, kafka.IllegalSASLState):
-		return fmt.Sprintf("it refuses the login: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password: %v", err)
+	case errors.As(err, &refusal):
+		return fmt.Sprintf("it %s: %v", refusal.Advice, refusal.Err)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("its name is not known here: check KAFKA_BROKERS: %v", err)
 	}
