@@ -75,8 +75,6 @@ func newWorld(t testing.TB, s setting) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cancel()
-		running.Wait()
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
@@ -160,6 +158,10 @@ func newWorld(t testing.TB, s setting) *world {
 		Version: "1.0.0", Topic: "test-attempts", Progress: w.worker.Progress, Lookback: s.lookback,
 		Settings: admin.Settings{PollInterval: time.Second, SettleDelay: 2 * time.Second, RequestTimeout: time.Second},
 		Groups:   w.lag.Load,
+	})
+	t.Cleanup(func() { // before what they use is closed
+		cancel()
+		running.Wait()
 	})
 	running.Go(func() {
 		if err := w.worker.Run(ctx); err != nil {
