@@ -13,6 +13,7 @@
     return e;
   }
   function lay(over, fresh) {
+    if (fresh.hasAttribute("data-same")) return; // it stands for what is there
     for (const { name, value } of fresh.attributes) {
       if (over.getAttribute(name) !== value) over.setAttribute(name, value);
     }
@@ -159,15 +160,23 @@
     return el("ul", { class: "legend", "aria-label": "Colours of the picture" }, item("covered", "told"), item("gap", "gap"), item("reading", "being read"), item("empty", "not yet"), report.replays.length > 0 && item("replay", "told again"));
   }
   const moods = { fine: "All is well", watch: "Under way", act: "Needs attention" };
+  // Hundreds of accounts are drawn anew only when they have changed, or have moved by a pixel.
+  const drawn = new Map();
   function accounts(width) {
     const list = report.accounts, many = list.length > 4;
+    const there = new Map([...document.querySelectorAll("details.account")].map((e) => [e.dataset.key, e]));
+    const pace = Math.floor(now() / 10e3) + " " + width;
     const items = list.map((a) => {
       if (!many) {
         return el("div", { class: "account", "data-key": a.account }, list.length > 1 && el("h3", { class: "head" }, a.account),
           list.length > 1 && a.problems.length > 0 && el("p", { class: "problems", "data-alarm": a.alarm }, a.problems.join("; ")),
           coverage(a, width));
       }
-      const open = document.querySelector('details[data-key="' + CSS.escape(a.account) + '"]')?.open;
+      const open = there.get(a.account)?.open, last = drawn.get(a.account);
+      if (!open && there.has(a.account) && last && last.account === a && last.pace === pace) {
+        return el("details", { class: "account", "data-key": a.account, "data-same": true });
+      }
+      drawn.set(a.account, { account: a, pace });
       return el("details", { class: "account", "data-key": a.account },
         el("summary", { "data-alarm": a.alarm }, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "name muted" }, a.account),
           a.states.length > 0 ? strip(a, a.states, [panels(ms(a.start)).pop()], width / 3, "the last hour") : el("div", { class: "strip" }),
