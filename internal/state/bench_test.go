@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/state"
@@ -75,7 +76,7 @@ func BenchmarkRecover(b *testing.B) {
 	for _, h := range histories {
 		b.Run(h.name, func(b *testing.B) {
 			for where, brokers := range map[string]func() []string{
-				"embedded": func() []string { return embeddedBroker(b) },
+				"embedded": func() []string { return brokertest.Embedded(b) },
 				"kafka":    func() []string { return kafkatest.Shared(b).Addrs() },
 			} {
 				var topic *stateTopic

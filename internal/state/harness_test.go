@@ -21,8 +21,6 @@ import (
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/dedupe"
-	"attemptstream/internal/embedded"
-	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/state"
@@ -36,34 +34,6 @@ func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
-func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embeddedBroker(t))
-	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, kafkatest.Shared(t).Addrs())
-	})
-}
-
-func embeddedBroker(t testing.TB) []string {
-	t.Helper()
-	b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return []string{b.Addr()}
 }
 
 // A stateTopic is a compacted topic of one partition, which all accounts share.

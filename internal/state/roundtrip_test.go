@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/dedupe"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/state"
@@ -60,7 +61,7 @@ func TestRecords(t *testing.T) {
 // Accounts that share a partition, and whose names begin with one another, each come back as they were, with nothing of
 // what was aborted or is still open.
 func TestRoundTrip(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		topic := newTopic(t, brokers)
 		lives := map[attempt.Account]*life{}
 		producers := map[attempt.Account]*kafkatx.Producer{}
@@ -136,7 +137,7 @@ func TestRoundTrip(t *testing.T) {
 // An open transaction of another account holds back the last stable offset. Behind it lie records that are committed and
 // must not be missed.
 func TestRecoverWaitsForOthersTransactions(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		topic := newTopic(t, brokers)
 		p := topic.producer("ours")
 		l := newLife(topic.recover("ours"), 1)
@@ -188,7 +189,7 @@ func (w *watchedReader) ReadCommitted(ctx context.Context, topic string, partiti
 }
 
 func TestRecoverOfNoTopic(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		topic := newTopic(t, brokers)
 		p := topic.producer("a")
 		l := newLife(topic.recover("a"), 1)

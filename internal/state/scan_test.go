@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/state"
 )
@@ -24,7 +25,7 @@ func TestCheckpointOf(t *testing.T) {
 
 // A scan shows what is there, waits for what is open, and not for longer than it was told to.
 func TestScan(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		s := newTopic(t, brokers)
 		type result struct {
 			state.Scanned

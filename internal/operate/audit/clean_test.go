@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
@@ -24,7 +25,7 @@ func TestClean(t *testing.T) {
 	t.Parallel()
 	for i, b := range imochasim.Boundaries() {
 		t.Run(b.String(), func(t *testing.T) {
-			onBrokers(t, func(t *testing.T, brokers []string) {
+			brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 				const hours = 3
 				end := ago(time.Hour)
 				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Duplicates: .02, Seed: uint64(i)}, end.Add(-hours*time.Hour), end)
@@ -66,7 +67,7 @@ func TestClean(t *testing.T) {
 
 // Whatever every tenth request runs into, what must not simply be tried again among it, nothing seems to be missing.
 func TestCleanWithFaults(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{Boundary: imochasim.Exclusive, Seed: 4}, end.Add(-4*time.Hour), end)
 		w.populate(lives(4))
@@ -94,7 +95,7 @@ func TestCleanWithCap(t *testing.T) {
 	t.Parallel()
 	for _, newest := range []bool{false, true} {
 		t.Run(map[bool]string{false: "the oldest are kept", true: "the newest are kept"}[newest], func(t *testing.T) {
-			onBrokers(t, func(t *testing.T, brokers []string) {
+			brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 				end := ago(time.Hour)
 				w := newWorld(t, brokers, imochasim.Config{Cap: 60, CapNewest: newest}, end.Add(-2*time.Hour), end)
 				l := lives(7)

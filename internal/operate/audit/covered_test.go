@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
@@ -41,7 +42,7 @@ func checkpoint(t testing.TB, records []*kgo.Record, change func(*schedule.Check
 
 // Nothing is said of what is not covered, and an audit of nothing else is refused.
 func TestNotCovered(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		start := end.Add(-2 * time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{}, start, end)
@@ -104,7 +105,7 @@ func TestNotCovered(t *testing.T) {
 		// And one that is stopped.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := audit.Run(ctx, audit.Config{Kafka: w.kafka, Topics: w.layout, Log: logger(t), TempDir: t.TempDir()}); !errors.Is(err, context.Canceled) {
+		if _, err := audit.Run(ctx, audit.Config{Kafka: w.kafka, Topics: w.layout, Log: brokertest.Logger(t), TempDir: t.TempDir()}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v, want the end of the context", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
@@ -19,7 +20,7 @@ func TestEdges(t *testing.T) {
 	for _, b := range imochasim.Boundaries() {
 		t.Run(b.String(), func(t *testing.T) {
 			t.Parallel()
-			brokers := embeddedBroker(t)
+			brokers := brokertest.Embedded(t)
 			end := ago(time.Hour)
 			start := end.Add(-2 * time.Hour)
 			edge := end.Add(-time.Hour)

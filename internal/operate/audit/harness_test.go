@@ -15,15 +15,12 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
 
 	"attemptstream/internal/attempt"
-	"attemptstream/internal/embedded"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/event"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
-	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/audit"
 	"attemptstream/internal/schedule"
@@ -36,34 +33,6 @@ import (
 const patience = 2 * time.Minute
 
 const account = attempt.DefaultAccount
-
-// onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
-func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embeddedBroker(t))
-	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, kafkatest.Shared(t).Addrs())
-	})
-}
-
-func embeddedBroker(t testing.TB) []string {
-	t.Helper()
-	b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return []string{b.Addr()}
-}
 
 // A world is a simulated API, and topics in which a worker tells what it shows.
 type world struct {
@@ -156,7 +125,7 @@ func (w *world) newWorker() *worker.Worker {
 	}
 	return worker.New(worker.Config{
 		Accounts: accounts, Kafka: w.kafka, Topics: w.layout, Events: encoder,
-		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: logger(w.t),
+		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: brokertest.Logger(w.t),
 	})
 }
 
@@ -168,14 +137,6 @@ func (w *world) tell() {
 	if err := w.newWorker().Run(ctx); err != nil || ctx.Err() != nil {
 		w.t.Fatalf("the worker failed: %v, %v", err, ctx.Err())
 	}
-}
-
-// logger writes to the test's log if ATTEMPTSTREAM_TEST_LOG is set: it is much.
-func logger(t testing.TB) *zap.Logger {
-	if os.Getenv("ATTEMPTSTREAM_TEST_LOG") == "" {
-		return zap.NewNop()
-	}
-	return zaptest.NewLogger(t)
 }
 
 // records are the committed ones of a topic.
@@ -269,7 +230,7 @@ func (w *world) tryAudit(from, to attempt.Instant, change ...func(*audit.Config)
 	c := audit.Config{
 		Accounts: accounts, States: attempt.States(),
 		Range: schedule.Span{From: from, Until: to}, Kafka: w.kafka, Topics: w.layout,
-		WindowMax: 24 * time.Hour, WindowAttempts: 1000, Version: "test", Patience: time.Second, TempDir: dir, Log: logger(w.t),
+		WindowMax: 24 * time.Hour, WindowAttempts: 1000, Version: "test", Patience: time.Second, TempDir: dir, Log: brokertest.Logger(w.t),
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()

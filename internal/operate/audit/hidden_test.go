@@ -12,13 +12,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
 
 // An event that lies behind another's open transaction is not missing: the audit waits for that to end.
 func TestOpenTransaction(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		start := end.Add(-time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{}, start, end)
@@ -83,7 +84,7 @@ func TestAccounts(t *testing.T) {
 	t.Parallel()
 	end := ago(time.Hour)
 	keys := map[string]string{"amer": "amer", "emea": "emea"}
-	w := newWorld(t, embeddedBroker(t), imochasim.Config{Keys: keys}, end.Add(-3*time.Hour), end)
+	w := newWorld(t, brokertest.Embedded(t), imochasim.Config{Keys: keys}, end.Add(-3*time.Hour), end)
 	w.accounts = []attempt.Account{"amer", "emea"}
 	w.populate(lives(8))
 	w.tell()
@@ -116,7 +117,7 @@ func TestAccounts(t *testing.T) {
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	end := ago(time.Hour)
-	w := newWorld(t, embeddedBroker(t), imochasim.Config{}, end.Add(-3*time.Hour), end)
+	w := newWorld(t, brokertest.Embedded(t), imochasim.Config{}, end.Add(-3*time.Hour), end)
 	w.populate(lives(6))
 	w.tell()
 	for _, n := range []int{1, 10, 30} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
@@ -20,7 +21,7 @@ func TestLive(t *testing.T) {
 		t.Run(b.String(), func(t *testing.T) {
 			t.Parallel()
 			now := time.Now().Truncate(time.Second)
-			w := newWorld(t, embeddedBroker(t), imochasim.Config{Boundary: b, Current: true}, now.Add(-10*time.Minute), now)
+			w := newWorld(t, brokertest.Embedded(t), imochasim.Config{Boundary: b, Current: true}, now.Add(-10*time.Minute), now)
 			w.schedule.Stop = 0
 			l := imochasim.DefaultLives(uint64(i))
 			l.Speed, l.PerDay, l.BurstSize, l.Late, l.Quick = 500, 2000, 20, 0, 0

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
@@ -37,7 +38,7 @@ func (a *acting) Attempts(ctx context.Context, state attempt.State, w attempt.Wi
 // What changes while an audit runs is not missing: what is told meanwhile, what was told long before, and what is not shown
 // any more.
 func TestChangesMeanwhile(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		start := end.Add(-12 * time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{Current: true}, start, end)

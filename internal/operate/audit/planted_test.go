@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
@@ -55,7 +56,7 @@ func without(records []*kgo.Record, drop func(*kgo.Record) bool) []*kgo.Record {
 // A hole and a double that were planted are found, and nothing else; replays, records of aborted transactions, late
 // arrivals and invitations that came back are neither.
 func TestPlanted(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{Boundary: imochasim.ExclusiveEnd}, end.Add(-6*time.Hour), end)
 		l := lives(3)

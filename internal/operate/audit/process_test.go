@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/operate/audit"
 )
@@ -38,7 +39,7 @@ var command = sync.OnceValues(func() (string, error) {
 // The command itself, as a process of its own, fills a topic and audits it: clean, and in bounded memory.
 func TestProcess(t *testing.T) {
 	t.Parallel()
-	auditProcess(t, embeddedBroker(t), 20_000)
+	auditProcess(t, brokertest.Embedded(t), 20_000)
 }
 
 func TestProcessLong(t *testing.T) {
@@ -46,7 +47,7 @@ func TestProcessLong(t *testing.T) {
 		t.Skip("set " + longVariable + " to audit a million events, which takes some time")
 	}
 	for name, brokers := range map[string]func(t *testing.T) []string{
-		"embedded": func(t *testing.T) []string { return embeddedBroker(t) },
+		"embedded": func(t *testing.T) []string { return brokertest.Embedded(t) },
 		"kafka":    func(t *testing.T) []string { return kafkatest.Shared(t).Addrs() },
 	} {
 		t.Run(name, func(t *testing.T) { auditProcess(t, brokers(t), 1_000_000) })

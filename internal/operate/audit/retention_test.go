@@ -9,13 +9,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/operate/audit"
 )
 
 // Where Kafka has deleted events, nothing is said of the time from which they are, and what was told in them is not missing.
 func TestRetention(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		end := ago(time.Hour)
 		start := end.Add(-2 * time.Hour)
 		w := newWorld(t, brokers, imochasim.Config{Current: true}, start, end)

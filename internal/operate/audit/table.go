@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"attemptstream/internal/console"
 )
@@ -48,41 +47,36 @@ func (r *Report) JSON(w io.Writer) error {
 
 // Table writes the report for people: of each kind of difference the first lines.
 func (r *Report) Table(w io.Writer, colours console.Colours) error {
-	t := &table{w: bufio.NewWriter(w), colours: colours}
+	t := table{console.NewPage(w, colours)}
 	t.head(r)
 	t.counts(r)
 	t.parts(r)
 	for _, k := range Kinds() {
 		t.kind(r, k)
 	}
-	t.line("")
-	t.line("digest of what is shown  %s", r.Digests.Shown)
-	t.line("digest of what is told   %s  (%s)", r.Digests.Told, map[bool]string{true: "equal", false: "different"}[r.Digests.Equal])
+	t.Line("")
+	t.Line("digest of what is shown  %s", r.Digests.Shown)
+	t.Line("digest of what is told   %s  (%s)", r.Digests.Told, map[bool]string{true: "equal", false: "different"}[r.Digests.Equal])
 	verdict := colours.Good(r.Verdict)
 	if !r.Clean {
 		verdict = colours.Bad(r.Verdict)
 	}
-	t.line("\n%s", verdict)
-	if err := t.w.Flush(); err != nil {
+	t.Line("\n%s", verdict)
+	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
 
-type table struct {
-	w       *bufio.Writer
-	colours console.Colours
-}
+type table struct{ *console.Page }
 
-func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-func (t *table) head(r *Report) {
-	t.line("Audit of %s by attemptstream %s, begun at %s UTC, took %s", r.Topic, r.Version, r.At.Format(time.DateTime),
+func (t table) head(r *Report) {
+	t.Line("Audit of %s by attemptstream %s, begun at %s UTC, took %s", r.Topic, r.Version, r.At.Format(time.DateTime),
 		console.Span(time.Duration(r.Took*float64(time.Second))))
-	t.line("from      %s", r.From)
-	t.line("to        %s", r.To)
-	t.line("accounts  %s", joined(r.Accounts))
-	t.line("states    %s", joined(r.States))
+	t.Line("from      %s", r.From)
+	t.Line("to        %s", r.To)
+	t.Line("accounts  %s", joined(r.Accounts))
+	t.Line("states    %s", joined(r.States))
 }
 
 func joined[T ~string](names []T) string {
@@ -93,7 +87,7 @@ func joined[T ~string](names []T) string {
 	return strings.Join(out, ", ")
 }
 
-func (t *table) counts(r *Report) {
+func (t table) counts(r *Report) {
 	rows := [][]string{{"ACCOUNT", "STATE", "STATUS", "SHOWN", "TOLD", "LATE", "REPLAYED", "NOT SHOWN", "IN A GAP", "MISSING", "TWICE"}}
 	add := func(account, state, status string, c *Counts) {
 		row := []string{account, state, status}
@@ -103,10 +97,11 @@ func (t *table) counts(r *Report) {
 		rows = append(rows, row)
 	}
 	for i := range r.Rows {
-		add(string(r.Rows[i].Account), string(r.Rows[i].State), printable(string(r.Rows[i].Status)), &r.Rows[i].Counts)
+		add(string(r.Rows[i].Account), string(r.Rows[i].State), console.Printable(string(r.Rows[i].Status)), &r.Rows[i].Counts)
 	}
 	add("all", "", "", &r.Totals)
-	t.rows(rows)
+	t.Line("")
+	t.Rows("", 3, rows)
 	if len(r.Letters) == 0 {
 		return
 	}
@@ -114,17 +109,18 @@ func (t *table) counts(r *Report) {
 	for _, l := range r.Letters {
 		rows = append(rows, []string{string(l.Account), string(l.State), "", console.Count(l.Shown), console.Count(l.Told), console.Count(l.Missing), console.Count(l.Twice)})
 	}
-	t.rows(rows)
+	t.Line("")
+	t.Rows("", 3, rows)
 }
 
 // parts are what was not audited.
-func (t *table) parts(r *Report) {
+func (t table) parts(r *Report) {
 	for i, u := range r.NotCovered {
 		if i == 0 {
-			t.line("\n%s", t.colours.Strong("not covered ("+strconv.Itoa(len(r.NotCovered))+")"))
+			t.Line("\n%s", t.Colours.Strong("not covered ("+strconv.Itoa(len(r.NotCovered))+")"))
 		}
 		if i < kindsInReports {
-			t.line("  %s %s %s to %s: %s", u.Account, u.State, u.From, u.Until, u.Reason)
+			t.Line("  %s %s %s to %s: %s", u.Account, u.State, u.From, u.Until, u.Reason)
 		}
 	}
 	t.more(len(r.NotCovered))
@@ -134,36 +130,36 @@ func (t *table) parts(r *Report) {
 	}{{"not audited", r.NotAudited}, {"possibly cut", r.Doubtful}} {
 		for i, u := range list.list {
 			if i == 0 {
-				t.line("\n%s", t.colours.Strong(list.title+" ("+strconv.Itoa(len(list.list))+")"))
+				t.Line("\n%s", t.Colours.Strong(list.title+" ("+strconv.Itoa(len(list.list))+")"))
 			}
 			if i < kindsInReports {
-				t.line("  %s %s %s to %s: %s", u.Account, u.State, u.From, u.Until, u.Reason)
+				t.Line("  %s %s %s to %s: %s", u.Account, u.State, u.From, u.Until, u.Reason)
 			}
 		}
 		t.more(len(list.list))
 	}
 }
 
-func (t *table) more(n int) {
+func (t table) more(n int) {
 	if n > kindsInReports {
-		t.line("  and %s more: --output json has all", console.Count(n-kindsInReports))
+		t.Line("  and %s more: --output json has all", console.Count(n-kindsInReports))
 	}
 }
 
-func (t *table) kind(r *Report, k Kind) {
+func (t table) kind(r *Report, k Kind) {
 	n := r.Found[k]
 	if n == 0 {
 		return
 	}
 	title := string(k) + " (" + console.Count(n) + ")"
 	if k.Wrong() {
-		title = t.colours.Bad(title)
+		title = t.Colours.Bad(title)
 	} else {
-		title = t.colours.Strong(title)
+		title = t.Colours.Strong(title)
 	}
-	t.line("\n%s", title)
+	t.Line("\n%s", title)
 	for i := range r.first[k] {
-		t.line("  %s", printable(r.first[k][i].String()))
+		t.Line("  %s", console.Printable(r.first[k][i].String()))
 	}
 	t.more(int(n))
 }
@@ -200,41 +196,4 @@ func (l *Line) String() string {
 		b.WriteString(": " + l.Note)
 	}
 	return strings.TrimSpace(b.String())
-}
-
-// printable is text without what could move a terminal's cursor: statuses come from outside.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// rows writes columns: the first three to the left, numbers to the right.
-func (t *table) rows(rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	t.line("")
-	for n, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			room := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i < 3 {
-				b.WriteString(cell + room + "  ")
-			} else {
-				b.WriteString(room + cell + "  ")
-			}
-		}
-		line := strings.TrimRight(b.String(), " ")
-		if n == 0 {
-			line = t.colours.Faint(line)
-		}
-		t.line("%s", line)
-	}
 }

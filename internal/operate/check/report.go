@@ -1,12 +1,8 @@
 package check
 
 import (
-	"bufio"
-	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"attemptstream/internal/console"
 )
@@ -60,40 +56,22 @@ const tableWidth = 100
 
 // Table writes a report for people.
 func Table(w io.Writer, r *Report, colours console.Colours) error {
-	out := bufio.NewWriter(w)
+	page := console.NewPage(w, colours)
 	of := ""
 	for _, i := range r.Items {
 		if i.Of != of {
 			if of != "" {
-				fmt.Fprintln(out)
+				page.Line("")
 			}
 			of = i.Of
-			fmt.Fprintln(out, colours.Strong(map[string]string{ofKafka: "Kafka", ofIMocha: "iMocha"}[of]))
+			page.Line("%s", colours.Strong(map[string]string{ofKafka: "Kafka", ofIMocha: "iMocha"}[of]))
 		}
 		mark := map[Result]string{OK: colours.Good("ok    "), Notice: colours.Strong("notice"), Failed: colours.Bad("FAILED"),
 			Skipped: colours.Faint("-     ")}[i.Result]
-		paragraph(out, "  "+mark+"  ", len("  notice  "), i.Name+": "+i.Detail)
+		page.Text("  "+mark+"  ", i.Name+": "+i.Detail)
 	}
 	if r.Failures() == 0 {
-		fmt.Fprintln(out, colours.Good("\nEverything that a worker needs is there."))
+		page.Line("%s", colours.Good("\nEverything that a worker needs is there."))
 	}
-	return out.Flush() // a bufio.Writer keeps its first error
-}
-
-// paragraph writes text, broken at spaces, behind a mark that is indent wide.
-func paragraph(w io.Writer, mark string, indent int, text string) {
-	line, width := mark, indent
-	begun := false
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if begun && width+1+n > tableWidth {
-			fmt.Fprintln(w, line)
-			line, width, begun = strings.Repeat(" ", indent), indent, false
-		}
-		if begun {
-			line, width = line+" ", width+1
-		}
-		line, width, begun = line+word, width+n, true
-	}
-	fmt.Fprintln(w, line)
+	return page.Flush()
 }

@@ -1,68 +1,41 @@
 package groups
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"attemptstream/internal/console"
 )
 
 // Table writes a report for people.
 func Table(w io.Writer, r *Report, colours console.Colours) error {
-	t := &table{w: bufio.NewWriter(w), colours: colours}
-	t.line("%s at %s: %s", r.Topic, clock(r.At), console.Counted(len(r.Groups), "consumer group", "consumer groups"))
+	t := table{console.NewPage(w, colours)}
+	t.Line("%s at %s: %s", r.Topic, clock(r.At), console.Counted(len(r.Groups), "consumer group", "consumer groups"))
 	if len(r.Groups) == 0 {
-		t.line("No group has committed an offset of the topic or subscribes to it. One appears when its first consumer joins.")
+		t.Line("No group has committed an offset of the topic or subscribes to it. One appears when its first consumer joins.")
 	}
 	for i := range r.Groups {
 		t.group(&r.Groups[i])
 	}
-	return t.w.Flush() // a bufio.Writer keeps its first error
+	return t.Flush()
 }
 
-type table struct {
-	w       *bufio.Writer
-	colours console.Colours
-}
-
-func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-// text writes a paragraph with a mark before its first line.
-func (t *table) text(mark, text string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(mark+line)+1+utf8.RuneCountInString(word) > textWidth {
-			t.line("%s%s", mark, line)
-			mark, line = strings.Repeat(" ", utf8.RuneCountInString(mark)), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	t.line("%s%s", mark, line)
-}
-
-// textWidth is the longest line of text.
-const textWidth = 100
+type table struct{ *console.Page }
 
 func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") + " UTC" }
 
-func (t *table) group(g *Group) {
-	behind := t.colours.Good("has read everything")
+func (t table) group(g *Group) {
+	behind := t.Colours.Good("has read everything")
 	switch {
 	case g.Events > 0:
-		behind = t.colours.Strong(figure(g.Events, g.AtMost)+" behind") + ", " + console.Span(seconds(g.Seconds))
+		behind = t.Colours.Strong(figure(g.Events, g.AtMost)+" behind") + ", " + console.Span(seconds(g.Seconds))
 	case g.NoOffset > 0:
 		behind = "has no offset for some partitions"
 	}
-	t.line("\n%s  %s  %s, %s", t.colours.Strong(plain(g.Name)), behind, g.State, console.Counted(len(g.Members), "member", "members"))
+	t.Line("\n%s  %s  %s, %s", t.Colours.Strong(plain(g.Name)), behind, g.State, console.Counted(len(g.Members), "member", "members"))
 	readers := make(map[int]string)
 	for _, m := range g.Members {
 		for _, p := range m.Partitions {
@@ -87,9 +60,9 @@ func (t *table) group(g *Group) {
 			strconv.Itoa(p.Partition), offset, strconv.FormatInt(p.LastStable, 10), behind, console.Span(seconds(p.Seconds)), reader,
 		})
 	}
-	t.rows(rows)
+	t.Rows("  ", len(rows[0]), rows)
 	for _, note := range g.Notes() {
-		t.text("  ! ", note)
+		t.Text("  ! ", note)
 	}
 }
 
@@ -119,12 +92,12 @@ func figure(n int64, most bool) string {
 
 // MoveTable writes a move for people.
 func MoveTable(w io.Writer, m *Move, colours console.Colours) error {
-	t := &table{w: bufio.NewWriter(w), colours: colours}
+	t := table{console.NewPage(w, colours)}
 	what := "was moved to"
 	if m.DryRun {
 		what = "would move to"
 	}
-	t.line("%s %s the first event of %s observed at or after %s", colours.Strong(plain(m.Group)), what, m.Topic, m.To.Format("2006-01-02T15:04:05.999Z07:00"))
+	t.Line("%s %s the first event of %s observed at or after %s", colours.Strong(plain(m.Group)), what, m.Topic, m.To.Format("2006-01-02T15:04:05.999Z07:00"))
 	rows := [][]string{{"PARTITION", "FROM", "TO", "FIRST EVENT", "EVENTS ON THE WAY", "THEN AHEAD"}}
 	var again, skipped, ahead int64
 	for i := range m.Steps {
@@ -149,32 +122,11 @@ func MoveTable(w io.Writer, m *Move, colours console.Colours) error {
 		rows = append(rows, []string{strconv.Itoa(s.Partition), from, strconv.FormatInt(s.To, 10), first, way, console.Count(s.Ahead)})
 		again, skipped, ahead = again+s.Again, skipped+s.Skipped, ahead+s.Ahead
 	}
-	t.rows(rows)
-	t.line("In all %s to read again, %s skipped; then %s ahead.", console.Counted(again, "event", "events"),
+	t.Rows("  ", len(rows[0]), rows)
+	t.Line("In all %s to read again, %s skipped; then %s ahead.", console.Counted(again, "event", "events"),
 		console.Count(skipped), console.Counted(ahead, "event", "events"))
 	if m.DryRun {
-		t.line("Nothing was changed. Without --dry-run it is.")
+		t.Line("Nothing was changed. Without --dry-run it is.")
 	}
-	return t.w.Flush()
-}
-
-// rows writes columns, the first row faint.
-func (t *table) rows(rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for n, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			b.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
-		}
-		line := strings.TrimRight(b.String(), " ")
-		if n == 0 {
-			line = t.colours.Faint(line)
-		}
-		t.line("%s", line)
-	}
+	return t.Flush()
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
-	"attemptstream/internal/embedded"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
@@ -27,29 +26,6 @@ func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
-func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := b.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		test(t, []string{b.Addr()})
-	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, kafkatest.Shared(t).Addrs())
-	})
 }
 
 // A stream is three topics, into whose state topic tests write as workers do.

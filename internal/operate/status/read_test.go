@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/console"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/status"
@@ -38,7 +39,7 @@ func (s *stream) read() *status.Report {
 }
 
 func TestReadsTheNewestCheckpointOfEachAccount(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		s := newStream(t, brokers, 3)
 		if r := s.read(); len(r.Accounts) != 0 || len(r.Hidden) != 0 {
 			t.Fatalf("of a topic without records it tells %+v", r)
@@ -134,7 +135,7 @@ func TestReadsTheNewestCheckpointOfEachAccount(t *testing.T) {
 
 // What another account's open transaction hides is missing, and it says so; when that one has ended, it is there.
 func TestSaysWhatAnOpenTransactionHides(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		s := newStream(t, brokers, 1)
 		now := time.Now()
 		front := attempt.InstantOf(now.Add(-30 * time.Second))

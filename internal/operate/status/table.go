@@ -1,12 +1,10 @@
 package status
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/console"
@@ -22,36 +20,22 @@ const (
 
 // Table writes a report for people.
 func Table(w io.Writer, r *Report, colours console.Colours) error {
-	t := &table{w: bufio.NewWriter(w), colours: colours}
+	t := table{console.NewPage(w, colours)}
 	t.head(r)
 	for i := range r.Accounts {
 		t.account(&r.Accounts[i])
 	}
 	for _, h := range r.Hidden {
-		t.text("", fmt.Sprintf("Partition %d of the state topic has had an open transaction at offset %d for more than %s (its log ends at %d): "+
+		t.Text("", fmt.Sprintf("Partition %d of the state topic has had an open transaction at offset %d for more than %s (its log ends at %d): "+
 			"what was committed behind it is not shown here. The broker ends it at its timeout; if it does not, "+
 			"kafka-transactions.sh find-hanging finds it.", h.Partition, h.From, console.Span(openPatience), h.End))
 	}
-	return t.w.Flush() // a bufio.Writer keeps its first error
+	return t.Flush()
 }
 
-type table struct {
-	w       *bufio.Writer
-	colours console.Colours
-}
+type table struct{ *console.Page }
 
-func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-// text writes a paragraph, whose lines begin with indent; the first one with mark in its place.
-func (t *table) text(mark, text string) {
-	indent := strings.Repeat(" ", utf8.RuneCountInString(mark))
-	for _, line := range wrap(text, tableWidth-len(indent)) {
-		t.line("%s%s", mark, line)
-		mark = indent
-	}
-}
-
-func (t *table) head(r *Report) {
+func (t table) head(r *Report) {
 	need := 0
 	for i := range r.Accounts {
 		if r.Accounts[i].Alarm == Act {
@@ -61,24 +45,24 @@ func (t *table) head(r *Report) {
 	summary := console.Counted(len(r.Accounts), "account", "accounts")
 	switch {
 	case len(r.Accounts) == 0:
-		t.text("", fmt.Sprintf("%s at %s UTC: nothing was read yet.", r.Topic, clock(r.At)))
-		t.text("", "No account has a checkpoint, so no worker has committed anything: start one with attemptstream run. "+
+		t.Text("", fmt.Sprintf("%s at %s UTC: nothing was read yet.", r.Topic, clock(r.At)))
+		t.Text("", "No account has a checkpoint, so no worker has committed anything: start one with attemptstream run. "+
 			"If one runs, its log says what it waits for; attemptstream config --check asks Kafka and iMocha.")
 		return
 	case need == 1:
-		summary += ", " + t.colours.Bad("1 needs somebody")
+		summary += ", " + t.Colours.Bad("1 needs somebody")
 	case need > 1:
-		summary += ", " + t.colours.Bad(console.Count(need)+" need somebody")
+		summary += ", " + t.Colours.Bad(console.Count(need)+" need somebody")
 	}
-	t.line("%s at %s UTC: %s", r.Topic, clock(r.At), summary)
+	t.Line("%s at %s UTC: %s", r.Topic, clock(r.At), summary)
 }
 
-func (t *table) account(a *Account) {
-	word := map[Alarm]string{Fine: t.colours.Good("fine"), Watch: t.colours.Strong("WATCH"), Act: t.colours.Bad("ACT")}[a.Alarm]
+func (t table) account(a *Account) {
+	word := map[Alarm]string{Fine: t.Colours.Good("fine"), Watch: t.Colours.Strong("WATCH"), Act: t.Colours.Bad("ACT")}[a.Alarm]
 	committed := "committed " + console.Span(a.CommitAge.Duration()) + " ago"
-	t.line("\n%s  %s  %s", t.colours.Strong(string(a.Name)), word, committed)
+	t.Line("\n%s  %s  %s", t.Colours.Strong(string(a.Name)), word, committed)
 	for _, p := range a.Problems {
-		t.text("  ! ", p)
+		t.Text("  ! ", p)
 	}
 	if len(a.States) > 0 {
 		t.coverage(a)
@@ -93,10 +77,10 @@ func (t *table) account(a *Account) {
 	if a.AnswerCap > 0 {
 		history += fmt.Sprintf(" Longer ones are cut: one was found cut at %s.", console.Counted(a.AnswerCap, "entry", "entries"))
 	}
-	t.text("  ", history)
+	t.Text("  ", history)
 }
 
-func (t *table) coverage(a *Account) {
+func (t table) coverage(a *Account) {
 	rows := [][]string{{"STATE", "SINCE", "COVERED THROUGH", "AGE", "FRONT", "AGE", "GAPS"}}
 	for i := range a.States {
 		s := &a.States[i]
@@ -106,10 +90,10 @@ func (t *table) coverage(a *Account) {
 			clock(s.Front.Time()), console.Span(s.FrontAge.Duration()), strconv.Itoa(len(s.Gaps)),
 		})
 	}
-	t.rows(rows)
+	t.Rows("  ", len(rows[0]), rows)
 }
 
-func (t *table) rereading(a *Account) {
+func (t table) rereading(a *Account) {
 	rows := [][]string{{"STATE", "TOLD", "LATE", "DEAD", "NEXT WINDOW", "READ AGAIN FOR LATE ARRIVALS"}}
 	for i := range a.States {
 		s := &a.States[i]
@@ -122,25 +106,25 @@ func (t *table) rereading(a *Account) {
 		}
 		rows = append(rows, []string{string(s.Name), console.Count(s.Counts.Told), console.Count(s.Counts.Late), console.Count(s.Counts.Dead), console.Span(s.Width.Duration()), again})
 	}
-	t.rows(rows)
+	t.Rows("  ", len(rows[0]), rows)
 }
 
-func (t *table) gaps(a *Account) {
+func (t table) gaps(a *Account) {
 	shown, all := 0, 0
 	for i := range a.States {
 		s := &a.States[i]
 		all += len(s.Gaps)
 		for _, g := range s.Gaps[:min(len(s.Gaps), shownGaps-shown)] {
-			t.line("  gap of %s: %s, %s long, %s ago", s.Name, clock(g.From.Time()), console.Span(g.Length.Duration()), console.Span(g.Age.Duration()))
+			t.Line("  gap of %s: %s, %s long, %s ago", s.Name, clock(g.From.Time()), console.Span(g.Length.Duration()), console.Span(g.Age.Duration()))
 			shown++
 		}
 	}
 	if all > shown {
-		t.line("  and %s more: --output json has all", console.Counted(all-shown, "gap", "gaps"))
+		t.Line("  and %s more: --output json has all", console.Counted(all-shown, "gap", "gaps"))
 	}
 }
 
-func (t *table) replays(a *Account) {
+func (t table) replays(a *Account) {
 	for _, r := range a.Replays {
 		how := fmt.Sprintf("has waited for %s", console.Span(r.RequestAge.Duration()))
 		if r.Status == state.Running {
@@ -149,7 +133,7 @@ func (t *table) replays(a *Account) {
 		if r.Cancelling {
 			how += ", is to end"
 		}
-		t.text("  ", fmt.Sprintf("replay %s %s: %s to %s of %s", r.ID, how, clock(r.From.Time()), clock(r.To.Time()), names(r.States)))
+		t.Text("  ", fmt.Sprintf("replay %s %s: %s to %s of %s", r.ID, how, clock(r.From.Time()), clock(r.To.Time()), names(r.States)))
 	}
 }
 
@@ -159,41 +143,4 @@ func names(states []attempt.State) string {
 		b = append(b, string(s))
 	}
 	return strings.Join(b, ", ")
-}
-
-// rows writes columns, the first row faint.
-func (t *table) rows(rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for n, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			b.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
-		}
-		line := strings.TrimRight(b.String(), " ")
-		if n == 0 {
-			line = t.colours.Faint(line)
-		}
-		t.line("%s", line)
-	}
-}
-
-// wrap breaks text at spaces.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }

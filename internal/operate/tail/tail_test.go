@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"attemptstream/internal/embedded"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/tail"
@@ -25,29 +25,6 @@ import (
 const patience = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
-
-// onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
-func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := b.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		test(t, []string{b.Addr()})
-	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, kafkatest.Shared(t).Addrs())
-	})
-}
 
 func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -215,7 +192,7 @@ func (w *world) same(what string, got, want []line) {
 
 // What is handed out is what another client's read_committed consumer sees, whatever was aborted and is open.
 func TestEqualsAReadCommittedConsumer(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, 3)
 		rng := rand.New(rand.NewPCG(7, 7))
 		base := time.Now().Truncate(time.Millisecond)
@@ -349,7 +326,7 @@ func (w *world) settled(there func([]line) bool) []line {
 
 // Two workers whose clocks differ leave times out of order: none of them is lost at the ends of a range.
 func TestTimesOutOfOrder(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, 1)
 		to := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 		cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(w.topic.Name))
@@ -376,7 +353,7 @@ func TestTimesOutOfOrder(t *testing.T) {
 
 // Who follows sees within a second of its commit what was committed, and nothing else; the end of the context is the end.
 func TestFollow(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, 3)
 		p, other := w.producer(), w.producer()
 		p.begin()
