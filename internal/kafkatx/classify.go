@@ -179,14 +179,18 @@ func describe(at stage, what subject, err error) error {
 		}
 	case kafka.TopicAuthorizationFailed:
 		if tp, ok := what.partitionOf(); ok {
-			return &AuthorizationError{operation, topicPartition{tp.topic, anyPartition}.String(), err}
+			return &AuthorizationError{operation, topicPartition{tp.topic, anyPartition}.String(), err, "--topic " + tp.topic}
 		}
 	case kafka.TransactionalIDAuthorizationFailed:
-		return &AuthorizationError{operation, what.String(), err}
+		flag := "--transactional-id ID"
+		if id, ok := what.(transactionalID); ok {
+			flag = "--transactional-id " + string(id)
+		}
+		return &AuthorizationError{operation, what.String(), err, flag}
 	case kafka.ClusterAuthorizationFailed:
-		return &AuthorizationError{"IdempotentWrite", "the cluster", err}
+		return &AuthorizationError{"IdempotentWrite", "the cluster", err, "--cluster"}
 	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
-		return &AuthorizationError{operationAuthenticate, "the cluster", err}
+		return &AuthorizationError{operationAuthenticate, "the cluster", err, ""}
 	case kafka.InvalidTransactionTimeout:
 		err = fmt.Errorf("transaction timeout must be positive and at most the broker's transaction.max.timeout.ms: %w", err)
 	}

@@ -51,13 +51,16 @@ type AuthorizationError struct {
 	Operation string // as in an ACL: Write, Read, Describe; or Authenticate
 	Resource  string // for example: topic "events"
 	Err       error  // the broker's answer
+
+	flag string // that names the resource to kafka-acls.sh
 }
 
 func (e *AuthorizationError) Error() string {
 	if e.Operation == operationAuthenticate {
 		return fmt.Sprintf("authentication failed: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and the password: %v", e.Err)
 	}
-	return fmt.Sprintf("not authorized: grant %s on %s to this principal: %v", e.Operation, e.Resource, e.Err)
+	return fmt.Sprintf("not authorized: grant %s on %s to this principal: kafka-acls.sh --bootstrap-server HOST:PORT --add --allow-principal User:NAME --operation %s %s: %v",
+		e.Operation, e.Resource, e.Operation, e.flag, e.Err)
 }
 
 func (e *AuthorizationError) Unwrap() error { return e.Err }

@@ -34,7 +34,7 @@ const (
 )
 
 // limited are users with the rights that a test gives them.
-const limited = 60
+const limited = 80
 
 func limitedUser(i int) string { return fmt.Sprintf("user-%02d", i) }
 
@@ -106,11 +106,13 @@ func newBroker(t testing.TB) *broker {
 	return &broker{c, kadm.NewClient(client)}
 }
 
-// grant gives a user operations.
+// grant gives a user rights, and waits until the broker knows of them.
 func (b *broker) grant(t testing.TB, user string, lists ...*kadm.ACLBuilder) {
 	t.Helper()
+	ctx := testContext(t)
+	granted := 0
 	for _, l := range lists {
-		res, err := b.admin.CreateACLs(testContext(t), l.Allow("User:"+user).AllowHosts())
+		res, err := b.admin.CreateACLs(ctx, l.Allow("User:"+user).AllowHosts())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +120,21 @@ func (b *broker) grant(t testing.TB, user string, lists ...*kadm.ACLBuilder) {
 			if r.Err != nil {
 				t.Fatal(r.Err, r.ErrMessage)
 			}
+			granted++
+		}
+	}
+	all := kadm.NewACLs().AnyResource().Allow("User:" + user).AllowHosts().Deny().DenyHosts().Operations().ResourcePatternType(kadm.ACLPatternAny)
+	for {
+		known := 0
+		res, err := b.admin.DescribeACLs(ctx, all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range res {
+			known += len(r.Described)
+		}
+		if known >= granted {
+			return
 		}
 	}
 }

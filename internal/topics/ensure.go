@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -105,8 +106,10 @@ func (e *ensurer) unseen(missing []spec) error {
 		e.unseenSince = time.Now()
 	}
 	if time.Since(e.unseenSince) >= e.unseenGrace {
-		return fmt.Errorf("describe topic %q: %w: it exists and does not show: %s",
-			missing[0].name, ErrUnauthorized, grantCommand(e.brokers, e.cfg.Topic))
+		name := missing[0].name
+		needed := WorkerRights(e.cfg.Topic, name)
+		return fmt.Errorf("describe topic %q: %w: it exists and does not show: grant %s on it: %s",
+			name, ErrUnauthorized, strings.Join(needed, " and "), GrantCommand(e.brokers, name, needed...))
 	}
 	return &passingError{fmt.Errorf("topic %q is not in the metadata yet", missing[0].name)}
 }
@@ -122,7 +125,7 @@ func (e *ensurer) look(ctx context.Context) (map[string]kafka.Topic, error) {
 	defer cancel()
 	res, err := e.client.Metadata(ctx, &kafka.MetadataRequest{Topics: names})
 	if err != nil {
-		return nil, e.failed(ctx, "read the metadata", err)
+		return nil, e.failed(ctx, "read the metadata", "", "", err)
 	}
 	seen := make(map[string]kafka.Topic)
 	for _, t := range res.Topics {
@@ -130,7 +133,7 @@ func (e *ensurer) look(ctx context.Context) (map[string]kafka.Topic, error) {
 		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
 			continue
 		case t.Error != nil:
-			return nil, e.failed(ctx, fmt.Sprintf("describe topic %q", t.Name), t.Error)
+			return nil, e.failed(ctx, fmt.Sprintf("describe topic %q", t.Name), "Describe", t.Name, t.Error)
 		case len(t.Partitions) == 0:
 			continue
 		}
@@ -161,7 +164,7 @@ func (e *ensurer) create(ctx context.Context, missing []spec) error {
 	defer cancel()
 	res, err := e.client.CreateTopics(ctx, req)
 	if err != nil {
-		return e.failed(ctx, "create topics", err)
+		return e.failed(ctx, "create topics", "", "", err)
 	}
 	var passing error
 	for _, s := range missing {
@@ -191,7 +194,7 @@ func (e *ensurer) settings(ctx context.Context) (map[string]map[string]string, e
 	defer cancel()
 	res, err := e.client.DescribeConfigs(ctx, req)
 	if err != nil {
-		return nil, e.failed(ctx, "read the topics' settings", err)
+		return nil, e.failed(ctx, "read the topics' settings", "", "", err)
 	}
 	settings := make(map[string]map[string]string)
 	for _, r := range res.Resources {
@@ -200,7 +203,7 @@ func (e *ensurer) settings(ctx context.Context) (map[string]map[string]string, e
 			return nil, &passingError{fmt.Errorf("read the settings of topic %q: %w", r.ResourceName, r.Error)}
 		}
 		if r.Error != nil {
-			return nil, e.failed(ctx, fmt.Sprintf("read the settings of topic %q", r.ResourceName), r.Error)
+			return nil, e.failed(ctx, fmt.Sprintf("read the settings of topic %q", r.ResourceName), "DescribeConfigs", r.ResourceName, r.Error)
 		}
 		values := make(map[string]string)
 		for _, entry := range r.ConfigEntries {

@@ -15,24 +15,23 @@ var ErrUnauthorized = errors.New("not authorized")
 // ErrUnavailable: the brokers did not answer, or not with more than "later", until the context ended.
 var ErrUnavailable = errors.New("no usable answer from Kafka")
 
-// failed sorts the error of a request or of its answer.
-func (e *ensurer) failed(ctx context.Context, doing string, err error) error {
+// failed sorts the error of a request about a topic, or of its answer. operation is the right that the request needs there;
+// without a topic it needs none.
+func (e *ensurer) failed(ctx context.Context, doing, operation, topic string, err error) error {
 	if refusal := Refusal(ctx, e.client, err); refusal != nil {
 		return fmt.Errorf("%s: %w", doing, refusal)
 	}
 	var code kafka.Error
-	if errors.As(err, &code) {
-		return e.answered(doing, code, err)
+	if !errors.As(err, &code) {
+		// Refused, reset, closed, timed out: brokers may be starting or moving.
+		return &passingError{fmt.Errorf("%s: %w", doing, err)}
 	}
-	// Refused, reset, closed, timed out: brokers may be starting or moving.
-	return &passingError{fmt.Errorf("%s: %w", doing, err)}
-}
-
-// answered sorts a broker's answer.
-func (e *ensurer) answered(doing string, code kafka.Error, err error) error {
 	switch code {
-	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
-		return fmt.Errorf("%s: %w: %s: %w", doing, ErrUnauthorized, grantCommand(e.brokers, e.cfg.Topic), err)
+	case kafka.TopicAuthorizationFailed:
+		if topic != "" {
+			return fmt.Errorf("%s: %w: grant %s on topic %q: %s: %w", doing, ErrUnauthorized, operation, topic,
+				GrantCommand(e.brokers, topic, operation), err)
+		}
 	case kafka.Unknown, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.RequestTimedOut,
 		kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.NetworkException, kafka.GroupLoadInProgress,
 		kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.NotController,
@@ -48,7 +47,7 @@ func (e *ensurer) notCreated(ctx context.Context, s spec, err error) error {
 	doing := fmt.Sprintf("create topic %q", s.name)
 	var code kafka.Error
 	if !errors.As(err, &code) {
-		return e.failed(ctx, doing, err)
+		return e.failed(ctx, doing, "", "", err)
 	}
 	switch code {
 	case kafka.InvalidReplicationFactor:
@@ -58,12 +57,14 @@ func (e *ensurer) notCreated(ctx context.Context, s spec, err error) error {
 	case kafka.InvalidTopic:
 		return fmt.Errorf("%s: the broker does not take this name: change KAFKA_TOPIC (letters, digits, dot, underscore, hyphen; dot and underscore count as the same): %w", doing, err)
 	case kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed:
-		return fmt.Errorf("%s: %w: %s; or let an administrator create it: %s: %w", doing, ErrUnauthorized,
-			grantCommand(e.brokers, e.cfg.Topic), e.createCommand(s), err)
+		needed := WorkerRights(e.cfg.Topic, s.name)
+		return fmt.Errorf("%s: %w: if the topic exists, grant %s on it: %s; if it does not, grant Create: %s, or "+
+			"let an administrator create it: %s: %w", doing, ErrUnauthorized, strings.Join(needed, " and "),
+			GrantCommand(e.brokers, s.name, needed...), GrantCommand(e.brokers, s.name, "Create"), e.createCommand(s), err)
 	case kafka.PolicyViolation, kafka.InvalidConfiguration, kafka.InvalidRequest, kafka.UnsupportedVersion:
 		return fmt.Errorf("%s: the broker refuses it: let an administrator create it: %s: %w", doing, e.createCommand(s), err)
 	}
-	return e.answered(doing, code, err)
+	return e.failed(ctx, doing, "", "", err)
 }
 
 // unanswered is the error of a context that ended while the brokers could not be reached or were not ready.
@@ -72,10 +73,24 @@ func (e *ensurer) unanswered(end, last error) error {
 		ErrUnavailable, e.brokers, last, end)
 }
 
-// grantCommand is the command that gives the worker all it needs of its topics.
-func grantCommand(brokers, topic string) string {
-	return fmt.Sprintf("grant it with kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --operation Create --operation Describe --operation DescribeConfigs --operation Read --operation Write --topic %s --resource-pattern-type prefixed",
-		brokers, topic)
+// WorkerRights are the operations that a worker needs on one of its topics, as kafka-acls.sh calls them. Read and Write have
+// Describe with them.
+func WorkerRights(topic, name string) []string {
+	if name == StateTopic(topic) {
+		return []string{"Read", "Write", "DescribeConfigs"}
+	}
+	return []string{"Write", "DescribeConfigs"}
+}
+
+// GrantCommand is the command that lets a user do operations on a topic.
+func GrantCommand(brokers, topic string, operations ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME", brokers)
+	for _, o := range operations {
+		fmt.Fprintf(&b, " --operation %s", o)
+	}
+	fmt.Fprintf(&b, " --topic %s", topic)
+	return b.String()
 }
 
 // alterCommand is the command that changes a topic's setting.

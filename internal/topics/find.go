@@ -16,8 +16,9 @@ type MissingError struct {
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("topic %q does not exist at %s, or this user may not describe it: check KAFKA_TOPIC and KAFKA_BROKERS; "+
-		"attemptstream run creates the topics", e.Topic, e.Brokers)
+	return fmt.Sprintf("topic %q does not exist at %s, or this user may not describe it: check KAFKA_TOPIC and KAFKA_BROKERS; attemptstream run "+
+		"creates the topics; if it exists, grant Read on it, or Describe if this command does not read it: %s",
+		e.Topic, e.Brokers, GrantCommand(e.Brokers, e.Topic, "Read"))
 }
 
 // Find looks the topics up for those who only read them. It creates and checks nothing, and needs no more than the right

@@ -23,8 +23,8 @@ func (e *ensurer) lost(ctx context.Context, seen map[string]kafka.Topic) error {
 	if err != nil || !written {
 		return err
 	}
-	err = fmt.Errorf("topic %q has been written to, and topic %q, which remembers what was told, does not exist: %w: restore it from a copy, or begin anew under another KAFKA_TOPIC; to have everything since STREAM_START_AT told a second time, create it: %s",
-		e.cfg.Topic, state.name, ErrStateLost, e.createCommand(state))
+	err = fmt.Errorf("topic %q has been written to, and topic %q, which remembers what was told, does not exist, or this user may not see it: %w: if it exists, grant the rights on it: %s; if not, restore it from a copy, or begin anew under another KAFKA_TOPIC; to have everything since STREAM_START_AT told a second time, create it: %s",
+		e.cfg.Topic, state.name, ErrStateLost, GrantCommand(e.brokers, state.name, WorkerRights(e.cfg.Topic, state.name)...), e.createCommand(state))
 	// It may have been created since we looked, or not be known to the broker that was asked.
 	if e.lostSince.IsZero() {
 		e.lostSince = time.Now()
@@ -46,12 +46,12 @@ func (e *ensurer) written(ctx context.Context, t kafka.Topic) (bool, error) {
 	doing := fmt.Sprintf("read the ends of topic %q", t.Name)
 	res, err := e.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{t.Name: ends}})
 	if err != nil {
-		return false, e.failed(ctx, doing, err)
+		return false, e.failed(ctx, doing, "Describe", t.Name, err)
 	}
 	written := false
 	for _, p := range res.Topics[t.Name] {
 		if p.Error != nil {
-			return false, e.failed(ctx, doing, p.Error)
+			return false, e.failed(ctx, doing, "Describe", t.Name, p.Error)
 		}
 		written = written || p.LastOffset > 0
 	}

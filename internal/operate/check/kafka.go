@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -158,7 +159,8 @@ func (k *kafkaCheck) lost(ctx context.Context, events kafka.Topic) *Item {
 	for _, p := range res.Topics[events.Name] {
 		if p.Error == nil && p.LastOffset > 0 {
 			item := failed(ofKafka, "topic "+k.names[1], "does not exist, though topic %s has been written to: what was told is not remembered, and a "+
-				"worker refuses to start. Restore it from a copy, or begin anew under another KAFKA_TOPIC", events.Name)
+				"worker refuses to start. If it exists and this user may not describe it, %s. Otherwise restore it from a copy, or begin anew "+
+				"under another KAFKA_TOPIC", events.Name, k.grant(k.names[1]))
 			return &item
 		}
 	}
@@ -189,10 +191,10 @@ func (k *kafkaCheck) creatable(ctx context.Context, missing []string) {
 		case cause == nil:
 			k.out.add(notice(ofKafka, "topic "+name, "does not exist yet; attemptstream run creates it, and may. If it should exist, check KAFKA_TOPIC and KAFKA_BROKERS"))
 		case errors.Is(cause, kafka.TopicAlreadyExists):
-			k.out.add(failed(ofKafka, "topic "+name, "exists and does not show: this user may not describe it, or it was created this moment: %s", k.grant()))
+			k.out.add(failed(ofKafka, "topic "+name, "exists and does not show: this user may not describe it, or it was created this moment: %s", k.grant(name)))
 		case errors.Is(cause, kafka.TopicAuthorizationFailed), errors.Is(cause, kafka.ClusterAuthorizationFailed):
-			k.out.add(failed(ofKafka, "topic "+name, "does not exist, or this user may not describe it, and it may not be created: create it "+
-				"as README.md says, or %s", k.grant()))
+			k.out.add(failed(ofKafka, "topic "+name, "does not exist, or this user may not describe it: if it exists, %s; if not, create it as "+
+				"README.md says, or %s", k.grant(name), k.grant(name, "Create")))
 		case errors.Is(cause, kafka.InvalidReplicationFactor):
 			k.out.add(failed(ofKafka, "topic "+name, "does not exist, and cannot be created: there are fewer brokers than replicas: "+
 				"lower KAFKA_REPLICATION_FACTOR, or add brokers: %v", cause))
@@ -224,9 +226,10 @@ func (k *kafkaCheck) settings(ctx context.Context) {
 	}
 }
 
-// grant is the command that gives a worker all it needs.
-func (k *kafkaCheck) grant() string {
-	return fmt.Sprintf("grant it: kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --operation Create --operation Describe "+
-		"--operation DescribeConfigs --operation Read --operation Write --topic %s --resource-pattern-type prefixed",
-		k.cfg.Brokers[0], k.cfg.Topics.Topic)
+// grant is the command that gives a worker what it needs on a topic; without operations: all of that.
+func (k *kafkaCheck) grant(topic string, operations ...string) string {
+	if len(operations) == 0 {
+		operations = topics.WorkerRights(k.cfg.Topics.Topic, topic)
+	}
+	return "grant " + strings.Join(operations, " and ") + " on it: " + topics.GrantCommand(k.cfg.Brokers[0], topic, operations...)
 }
