@@ -35,6 +35,7 @@ type codecs struct {
 	unzstdOnce  sync.Once
 	zstdDecoder *zstd.Decoder
 	unzstdErr   error
+	unzstding   sync.RWMutex // a decoder that is closed while it works panics
 
 	gzipWriters sync.Pool
 	gzipReaders sync.Pool
@@ -45,10 +46,13 @@ type codecs struct {
 func newCodecs() *codecs { return &codecs{} }
 
 func (c *codecs) close() {
-	c.unzstdOnce.Do(func() { c.unzstdErr = errors.New("client is closed") })
+	c.unzstding.Lock()
+	defer c.unzstding.Unlock()
+	c.unzstdOnce.Do(func() {})
 	if c.zstdDecoder != nil {
 		c.zstdDecoder.Close()
 	}
+	c.zstdDecoder, c.unzstdErr = nil, errors.New("client is closed")
 }
 
 // compress appends the compressed form of src to dst.
@@ -109,6 +113,8 @@ func writeThrough(dst, src []byte, w resetWriter) ([]byte, error) {
 func (c *codecs) decompress(dst, src []byte, codec kafka.Compression) ([]byte, error) {
 	switch codec {
 	case kafka.Zstd:
+		c.unzstding.RLock()
+		defer c.unzstding.RUnlock()
 		c.unzstdOnce.Do(func() {
 			c.zstdDecoder, c.unzstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
 				zstd.WithDecoderMaxMemory(maxUncompressed))
