@@ -31,7 +31,6 @@ type Progress struct {
 	Requests, Failed int64
 	Commits          int64
 	Committed        time.Time // the last transaction; zero: none yet
-	Worked           time.Time // when something was last read and judged, whether or not there was anything to tell
 
 	Problem  string    // what is wrong at the moment, in words; empty: nothing
 	Problems []Problem // the last ones, oldest first

@@ -89,7 +89,6 @@ func (s *stats) committed(c Counts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Counts.add(c)
-	s.p.Worked = s.now()
 }
 
 func (s *stats) transaction() {
