@@ -205,6 +205,11 @@ func (w *world) records() int {
 // agree holds the state topic to the events: its index knows what was told, and nothing else.
 func (w *world) agree(p *process) {
 	w.t.Helper()
+	w.agreeOn(p, w.events())
+}
+
+func (w *world) agreeOn(p *process, events []ledger.Observed) {
+	w.t.Helper()
 	at := state.Partition{Topic: topics.StateTopic(w.topic), Partition: topics.StatePartition(account, p.Topics.State.Partitions)}
 	memory, err := state.Recover(w.t.Context(), p.kafka, at, account)
 	if err != nil {
@@ -215,7 +220,7 @@ func (w *world) agree(p *process) {
 		status attempt.Status
 	}
 	first := map[entry]bool{}
-	for _, e := range witness.Events(w.t, w.brokers, w.topic, account) {
+	for _, e := range events {
 		first[entry{e.ID, e.Status}] = true
 		if !memory.Index.Look(e.ID, e.Status).Told {
 			w.t.Errorf("event %s is in the topic and not in the index", e.EventID)

@@ -8,12 +8,17 @@
 // it reads span by span. Spans are fetched side by side, judged in order, and committed in order; a transaction takes
 // every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint.
 //
+// A replay is read beside all that, when nothing else is due, at a pace of its own, and stands back at once when a front is.
+// Requests for replays are found in recovery and later by a listener, one for each partition of the state topic.
+//
 // # Invariants
 //
 //   - Nothing of a span is staged before all of its answers, and all that is needed to judge them, have been read whole.
 //   - The checkpoint moves over a span in the transaction that holds the span's events, never before.
 //   - What is staged becomes the account's memory when the transaction has committed, and is taken back when it was
 //     aborted. When its outcome is unknown, the session ends and the next one reads it from the log.
+//   - A replay tells an id with a status once, whatever its windows show and whatever crashes: what it has told is part of
+//     the account's memory until it has ended. It leaves what is remembered of live events as it is, but for what was missing.
 //   - An event without "late" was found where nothing had been read before, in the order of the invitation's life.
 //
 // # Failure

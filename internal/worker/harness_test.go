@@ -177,11 +177,20 @@ func (w *world) scope() ledger.Scope {
 // verify compares what is in Kafka with what happened.
 func (w *world) verify(scope ledger.Scope) {
 	w.t.Helper()
+	w.verifyEvents(scope, w.events())
+}
+
+func (w *world) events() []ledger.Observed {
+	w.t.Helper()
+	return witness.Events(w.t, w.brokers, w.topic, account)
+}
+
+func (w *world) verifyEvents(scope ledger.Scope, observed []ledger.Observed) {
+	w.t.Helper()
 	expected := w.sim.Expected(string(account), scope)
 	if expected.Required() == 0 {
 		w.t.Fatal("nothing had to be told: the test shows nothing")
 	}
-	observed := witness.Events(w.t, w.brokers, w.topic, account)
 	var lines []string
 	problems := ledger.Check(expected, observed)
 	for _, p := range problems {

@@ -9,7 +9,6 @@ import (
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/replay"
-	"attemptstream/internal/state"
 	"attemptstream/internal/worker"
 )
 
@@ -62,8 +61,10 @@ func TestReplayCrashAndTakeover(t *testing.T) {
 				second := w.read()
 				check := func() {
 					t.Helper()
-					w.verify(w.scope())
-					w.said(w.replay(id), state.Done, w.retold(id, from, to))
+					events := w.events()
+					w.verifyEvents(w.scope(), events)
+					w.agreeOn(second, events)
+					w.done(events, id, from, to)
 				}
 				check()
 				told := w.records()
@@ -72,8 +73,6 @@ func TestReplayCrashAndTakeover(t *testing.T) {
 				if now := w.records(); now != told {
 					t.Errorf("%d records after the first worker came back, %d before", now, told)
 				}
-				check()
-				w.agree(second)
 				if r := w.replay(id).Said; !r.StartedAt.Equal(before.StartedAt) || before.Told >= r.Told {
 					t.Errorf("the replay began at %s, with %d told at the crash; in the end %s and %d", before.StartedAt, before.Told, r.StartedAt, r.Told)
 				}
@@ -105,9 +104,10 @@ func TestReplayLostRequestsAndAnswers(t *testing.T) {
 				logs := newLog()
 				p := w.worker(l, oneByOne, logs.use, func(c *worker.Config) { c.TransactionTimeout = timeout })
 				w.run(p)
-				w.verify(w.scope())
-				w.agree(p)
-				w.said(w.replay(id), state.Done, w.retold(id, from, to))
+				events := w.events()
+				w.verifyEvents(w.scope(), events)
+				w.agreeOn(p, events)
+				w.done(events, id, from, to)
 				if !logs.has(lost.then) || errors.Is(lost.then, nil) {
 					t.Errorf("%q was not logged: the test shows less than it should", lost.then)
 				}

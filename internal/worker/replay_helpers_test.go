@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/replay"
 	"attemptstream/internal/state"
 	"attemptstream/internal/topics"
-	"attemptstream/internal/witness"
 )
 
 // look reads what the state topic says of replays.
@@ -99,10 +99,10 @@ type telling struct {
 	status attempt.Status
 }
 
-// retold holds the events of a replay to having told every attempt of the range once, and answers how many that are.
-func (w *world) retold(id string, from, to attempt.Instant, states ...attempt.State) int {
+// done holds a replay to having told every attempt of its range once, among these events, and to saying so.
+func (w *world) done(events []ledger.Observed, id string, from, to attempt.Instant, states ...attempt.State) {
 	w.t.Helper()
-	return mustBeRetold(w.t, w.sim.Ledger(string(account)), witness.Events(w.t, w.brokers, w.topic, account), id, from, to, states...)
+	w.said(w.replay(id), state.Done, mustBeRetold(w.t, w.sim.Ledger(string(account)), events, id, from, to, states...))
 }
 
 func mustBeRetold(
@@ -121,14 +121,13 @@ func mustBeRetold(
 
 // ordered holds the events of a replay to the order in which things happened, where the replay told more than one status
 // of an invitation and each was taken once.
-func (w *world) ordered(id string) (compared int) {
+func (w *world) ordered(events []ledger.Observed, id string) (compared int) {
 	w.t.Helper()
 	times := map[telling][]time.Time{}
 	for _, e := range w.sim.Ledger(string(account)) {
 		times[telling{e.ID, e.Status}] = append(times[telling{e.ID, e.Status}], e.At)
 	}
 	last := map[int64]ledger.Observed{}
-	events := witness.Events(w.t, w.brokers, w.topic, account)
 	slices.SortStableFunc(events, func(a, b ledger.Observed) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
@@ -159,4 +158,11 @@ func (w *world) said(r *replay.Replay, status state.ReplayStatus, told int) {
 	if r.Status() != status || int(r.Said.Told) != told {
 		w.t.Errorf("replay %s is %s and says that it told %d events, %s; want %s and %d", r.ID, r.Status(), r.Said.Told, r.Said.Reason, status, told)
 	}
+}
+
+// fewLives are enough for a replay that shows something.
+func fewLives(seed uint64) imochasim.Lives {
+	l := lives(seed)
+	l.PerDay, l.BurstsPerDay = 700, 4
+	return l
 }

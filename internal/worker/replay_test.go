@@ -27,7 +27,9 @@ func TestReplay(t *testing.T) {
 			t.Run(b.String(), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, brokers, imochasim.Config{Boundary: b, Seed: uint64(i)}, day, day.Add(3*time.Hour))
-				w.populate(lives(uint64(i)))
+				l := fewLives(uint64(i))
+				l.Speed, l.Resent = 40, .9 // so that invitations have several statuses in the range
+				w.populate(l)
 				end := w.schedule.Stop
 				w.schedule.Stop = attempt.InstantOf(day.Add(2 * time.Hour))
 				w.read()
@@ -36,11 +38,12 @@ func TestReplay(t *testing.T) {
 				second := w.ask(replay.Wish{From: from.Add(-20 * time.Minute), States: []attempt.State{attempt.Expired}})
 				w.schedule.Stop = end
 				p := w.read()
-				w.verify(w.scope())
-				w.agree(p)
-				w.said(w.replay(first), state.Done, w.retold(first, from, to))
-				w.said(w.replay(second), state.Done, w.retold(second, from.Add(-20*time.Minute), attempt.InstantOf(day.Add(2*time.Hour)), attempt.Expired))
-				if w.ordered(first) == 0 {
+				events := w.events()
+				w.verifyEvents(w.scope(), events)
+				w.agreeOn(p, events)
+				w.done(events, first, from, to)
+				w.done(events, second, from.Add(-20*time.Minute), attempt.InstantOf(day.Add(2*time.Hour)), attempt.Expired)
+				if w.ordered(events, first) == 0 {
 					t.Error("no order was seen: the test shows little")
 				}
 				if a, b := w.replay(first).Said, w.replay(second).Said; b.StartedAt.Before(a.EndedAt) {
@@ -76,7 +79,7 @@ func (w *world) plant(first int64, at ...time.Time) map[telling]bool {
 func TestReplayMissingOnly(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{Seed: 5}, day, day.Add(2*time.Hour))
-		w.populate(lives(5))
+		w.populate(fewLives(5))
 		before := w.plant(9_000_000_000, day.Add(-50*time.Minute), day.Add(-30*time.Minute), day.Add(-29*time.Minute), day.Add(-time.Minute))
 		w.read()
 		missing := w.plant(9_000_001_000, day.Add(time.Minute), day.Add(30*time.Minute), day.Add(31*time.Minute), day.Add(90*time.Minute),
@@ -87,7 +90,7 @@ func TestReplayMissingOnly(t *testing.T) {
 		id := w.ask(replay.Wish{From: attempt.InstantOf(day.Add(-time.Hour)), MissingOnly: true})
 		w.read()
 		told := map[telling]bool{}
-		for _, e := range witness.Events(t, brokers, w.topic, account) {
+		for _, e := range w.events() {
 			if e.ReplayID == "" {
 				continue
 			}
@@ -108,11 +111,12 @@ func TestReplayMissingOnly(t *testing.T) {
 		// What is told again later has them too, and does not call them late.
 		again := w.ask(replay.Wish{From: w.schedule.Start})
 		p := w.read()
-		w.said(w.replay(again), state.Done, w.retold(again, w.schedule.Start, w.schedule.Stop))
+		events := w.events()
+		w.done(events, again, w.schedule.Start, w.schedule.Stop)
 		if late := w.replay(again).Said.Late; late != 0 {
 			t.Errorf("%d events are late in a second replay", late)
 		}
-		w.agree(p)
+		w.agreeOn(p, events)
 	})
 }
 
@@ -141,8 +145,8 @@ func TestReplayCancelled(t *testing.T) {
 		if r.Status() != state.Cancelled || w.replay(waits).Status() != state.Cancelled || w.replay(waits).Said.Told != 0 {
 			t.Errorf("they are %s and %s", r.Status(), w.replay(waits).Status())
 		}
-		problems, told, required := ledger.CheckReplay(w.sim.Ledger(string(account)), witness.Events(t, brokers, w.topic, account), id,
-			from.Time(), to.Time())
+		events := w.events()
+		problems, told, required := ledger.CheckReplay(w.sim.Ledger(string(account)), events, id, from.Time(), to.Time())
 		for _, p := range problems {
 			if p.Kind != ledger.Missing {
 				t.Error(p)
@@ -152,7 +156,7 @@ func TestReplayCancelled(t *testing.T) {
 		if told == 0 || told >= required {
 			t.Errorf("%d of %d were told before the end: the test shows little", told, required)
 		}
-		w.said(w.replay(next), state.Done, w.retold(next, to.Add(-5*time.Minute), to))
+		w.done(events, next, to.Add(-5*time.Minute), to)
 	})
 }
 
@@ -181,7 +185,7 @@ func (w *world) blocksGone(s *stage) {
 func TestReplayRefused(t *testing.T) {
 	onBrokers(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{Seed: 7}, day, day.Add(time.Hour))
-		w.populate(lives(7))
+		w.populate(fewLives(7))
 		w.schedule.States = []attempt.State{attempt.Completed, attempt.Expired}
 		w.read()
 		at := state.Partition{Topic: topics.StateTopic(w.topic), Partition: topics.StatePartition(account, 3)}
@@ -226,7 +230,8 @@ func TestReplayRefused(t *testing.T) {
 				t.Errorf("%s is %s: %q, want refused: %q", id, r.Status(), r.Said.Reason, want)
 			}
 		}
-		w.said(w.replay("good"), state.Done, w.retold("good", w.schedule.Start, w.schedule.Stop, w.schedule.States...))
-		w.agree(p)
+		events := w.events()
+		w.done(events, "good", w.schedule.Start, w.schedule.Stop, w.schedule.States...)
+		w.agreeOn(p, events)
 	})
 }
