@@ -25,7 +25,7 @@ func idle(name string, now time.Time, past time.Duration) worker.Progress {
 	front := now.Add(-settle - 12*time.Second)
 	p := worker.Progress{Account: attempt.Account(name), Owned: true, Start: now.Add(-past), Through: front, Front: front,
 		Told: 182_412, DeadLetters: 3, IndexBytes: 96 << 10, Commits: 2_881,
-		Committed: now.Add(-12 * time.Second), Worked: now.Add(-12 * time.Second)}
+		Committed: now.Add(-12 * time.Second)}
 	for _, s := range attempt.States() {
 		p.States = append(p.States, worker.StateProgress{State: s, Start: p.Start, Front: front, Through: front,
 			Counts: schedule.Counts{Told: 60_804, Late: 210, CameBack: 41, Dead: 1}})
