@@ -26,7 +26,12 @@ const (
 )
 
 const (
-	alice       = "alice" // may do everything with topics that begin with secured-
+	alice        = "alice" // may do everything with a stream
+	guideUser    = "attemptstream"
+	operator     = "operator"
+	watcher      = "watcher"
+	blindWatcher = "blind-watcher"
+
 	password    = "alice-has-a-secret"
 	apiKey      = "the-api-key-is-a-secret"
 	allMethods  = "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"
@@ -57,7 +62,10 @@ var shared = kafkatest.Sharing(func() ([]kafkatest.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	passwords := map[string]string{alice: password}
+	passwords := map[string]string{}
+	for _, user := range []string{alice, guideUser, operator, watcher, blindWatcher} {
+		passwords[user] = password
+	}
 	for i := range limited {
 		passwords[limitedUser(i)] = password
 	}

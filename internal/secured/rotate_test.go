@@ -43,14 +43,16 @@ func TestPasswordIsRotated(t *testing.T) {
 	}
 	defer reader.Close()
 	next := int64(10_000_000)
-	// tells adds an attempt and waits until it is told.
-	tells := func() {
+	happens := func() {
 		t.Helper()
 		next++
 		change := imochasim.Change{ID: next, Status: "Completed", At: time.Now().Truncate(time.Second)}
 		if err := sim.Add(string(attempt.DefaultAccount), change); err != nil {
 			t.Fatal(err)
 		}
+	}
+	isTold := func() {
+		t.Helper()
 		key := strconv.FormatInt(next, 10)
 		for told := false; !told; {
 			fetches := reader.PollFetches(testContext(t))
@@ -61,9 +63,11 @@ func TestPasswordIsRotated(t *testing.T) {
 			fetches.EachRecord(func(r *kgo.Record) { told = told || string(r.Key) == key })
 		}
 	}
-	tells()
+	happens()
+	isTold()
 	b.scram(t, user, kadm.ScramSha512, second)
-	p.until("authentication failed")
+	happens()
+	p.until("authentication failed", `"begin again"`)
 	// As an editor or Kubernetes does it: at once.
 	fresh := filepath.Join(t.TempDir(), "fresh")
 	if err := os.WriteFile(fresh, []byte(second+"\n"), 0o600); err != nil {
@@ -72,7 +76,9 @@ func TestPasswordIsRotated(t *testing.T) {
 	if err := os.Rename(fresh, path); err != nil {
 		t.Fatal(err)
 	}
-	tells()
+	isTold()
+	happens()
+	isTold()
 	p.stop()
 	text := p.wait(0)
 	for _, secret := range []string{first, second} {
