@@ -51,9 +51,6 @@ func (r *Report) Failures() int {
 	return n
 }
 
-// tableWidth is the longest line, unless a word is longer.
-const tableWidth = 100
-
 // Table writes a report for people.
 func Table(w io.Writer, r *Report, colours console.Colours) error {
 	page := console.NewPage(w, colours)

@@ -11,12 +11,8 @@ import (
 	"attemptstream/internal/state"
 )
 
-const (
-	// tableWidth is the longest line, as long as no number gets out of hand.
-	tableWidth = 100
-	// shownGaps is how many gaps of an account have a line.
-	shownGaps = 5
-)
+// shownGaps is how many gaps of an account have a line.
+const shownGaps = 5
 
 // Table writes a report for people.
 func Table(w io.Writer, r *Report, colours console.Colours) error {
