@@ -60,7 +60,7 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	if _, err := ParseDuration(text); err == nil {
-		return time.Time{}, fmt.Errorf("is a span without direction: want -%s for that long before now", text)
+		return time.Time{}, fmt.Errorf("is a span without direction: want -%s for that long before now", strings.TrimPrefix(text, "+"))
 	}
 	return time.Time{}, errNoTime
 }

@@ -121,6 +121,7 @@ func TestWrongValues(t *testing.T) {
 		{"STREAM_STATES", "expired,completed,Expired", `"expired,completed,Expired" has expired twice: want each state once`},
 		{"STREAM_START_AT", "yesterday", `"yesterday" is not a time: want RFC 3339 such as 2026-11-23T21:30:00Z, a date such as 2026-11-23, or a span before now such as -36h or -7d`},
 		{"STREAM_START_AT", "24h", `"24h" is a span without direction: want -24h for that long before now`},
+		{"STREAM_START_AT", "+24h", `"+24h" is a span without direction: want -24h for that long before now`},
 		{"STREAM_POLL_INTERVAL", "abc", `"abc"` + duration},
 		{"STREAM_POLL_INTERVAL", "999ms", `"999ms" is too short: want at least 1s`},
 		{"STREAM_POLL_INTERVAL", "-30s", `"-30s" is too short: want at least 1s`},
