@@ -150,6 +150,11 @@ func TestReplayLife(t *testing.T) {
 			maps.Copy(told, staged)
 		}
 		r = h.Replays.Next()
+		for id := range staged {
+			if r.HasTold(id, "Completed") != told[id] {
+				t.Fatalf("round %d: afterwards %d is told: %v, want %v", round, id, !told[id], told[id])
+			}
+		}
 		if r.ID != "r1" || r.Progress.Told != int64(len(told)) {
 			t.Fatalf("round %d: %s has told %d, want r1 and %d", round, r.ID, r.Progress.Told, len(told))
 		}
