@@ -45,6 +45,9 @@ func granted(t testing.TB, word string) (commands [][]string) {
 func TestGuideGrants(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
+	if strings.HasPrefix(b.Version(), "3.") {
+		t.Skip("kafka-acls.sh is elsewhere before Kafka 4")
+	}
 	_, of := api(t)
 	const topic = "test-attempts" // as in the guide
 	b.create(t, topic)

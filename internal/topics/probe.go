@@ -45,10 +45,14 @@ func (p *probe) blame(ctx context.Context) string {
 
 // dial reaches a broker, with TLS or, with nil, without.
 func (p *probe) dial(ctx context.Context, secure *tls.Config) (net.Conn, error) {
+	dial := p.transport.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	var conn net.Conn
 	var err error
 	for _, address := range p.brokers {
-		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", address); err != nil {
+		if conn, err = dial(ctx, "tcp", address); err != nil {
 			continue
 		}
 		deadline, _ := ctx.Deadline()

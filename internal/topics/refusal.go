@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"syscall"
@@ -63,7 +64,8 @@ func refused(ctx context.Context, client *kafka.Client, err error) string {
 		return noTLS
 	case errors.As(err, &remote) && remote.Op == "remote error": // how crypto/tls says that an alert was received
 		return alerted(remote.Err, transport)
-	case hungUp(err) && transport != nil:
+	case transport != nil && (hungUp(err) || transport.TLS != nil && errors.Is(err, os.ErrDeadlineExceeded)):
+		// A broker without TLS may wait for the rest of what it takes for a long request.
 		return newProbe(client, transport).blame(ctx)
 	}
 	return distrusted(err)
