@@ -31,6 +31,7 @@ const (
 	operator     = "operator"
 	watcher      = "watcher"
 	blindWatcher = "blind-watcher"
+	stranger     = "stranger"
 
 	password    = "alice-has-a-secret"
 	apiKey      = "the-api-key-is-a-secret"
@@ -63,7 +64,7 @@ var shared = kafkatest.Sharing(func() ([]kafkatest.Option, error) {
 		return nil, err
 	}
 	passwords := map[string]string{}
-	for _, user := range []string{alice, guideUser, operator, watcher, blindWatcher} {
+	for _, user := range []string{alice, guideUser, operator, watcher, blindWatcher, stranger} {
 		passwords[user] = password
 	}
 	for i := range limited {

@@ -4,6 +4,7 @@ package secured_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http/httptest"
@@ -202,9 +203,10 @@ func (p *process) wait(code int, words ...string) string {
 	return text
 }
 
+// stop asks the process to end, unless it has.
 func (p *process) stop() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -169,7 +170,11 @@ func TestRights(t *testing.T) {
 				if c.stays {
 					p.until(lost.words(topic)...)
 					p.stop()
-					<-p.done
+					select {
+					case <-p.done:
+					case <-time.After(patience):
+						t.Error("it does not stop")
+					}
 					return
 				}
 				text := p.wait(1)
@@ -185,5 +190,32 @@ func TestRights(t *testing.T) {
 	}
 	if user > limited {
 		t.Errorf("%d users are needed: raise limited", user)
+	}
+}
+
+// A state topic that may not be seen looks like one that was lost. What is said of it must not mislead into telling everything
+// a second time.
+func TestHiddenState(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	_, of := api(t)
+	of = of.and("KAFKA_BROKERS", b.AddrsOf(saslOnly)[0], "KAFKA_SASL_MECHANISM", "plain", "KAFKA_SASL_PASSWORD", password)
+	topic := b.stream(t, of)
+	var lists []*kadm.ACLBuilder
+	for _, r := range append([]right{createEvents, createState, createLetters}, worker...) {
+		if r.kind != "topic" || r.name != ".state" || r.operation == kadm.OpCreate {
+			lists = append(lists, r.list(topic))
+		}
+	}
+	b.grant(t, stranger, lists...)
+	of = of.and("KAFKA_TOPIC", topic, "KAFKA_SASL_USERNAME", stranger)
+	wanted := "--operation Read --operation Write --operation DescribeConfigs --topic " + topic + ".state"
+	for _, args := range [][]string{{"run", "--once"}, {"config", "--check"}} {
+		text := strings.ToLower(strings.Join(strings.Fields(start(t, of, args...).wait(1)), " "))
+		for _, words := range []string{"this user may not", "if it exists", strings.ToLower(wanted)} {
+			if !strings.Contains(text, words) {
+				t.Errorf("%q does not say %q: %s", args, words, text)
+			}
+		}
 	}
 }
