@@ -73,25 +73,28 @@ func TestGuideGrants(t *testing.T) {
 func TestGuideIsTested(t *testing.T) {
 	t.Parallel()
 	names := map[string]kadm.ACLOperation{"Read": kadm.OpRead, "Write": kadm.OpWrite, "Describe": kadm.OpDescribe, "DescribeConfigs": kadm.OpDescribeConfigs}
-	var listed []right
-	for _, args := range granted(t, "grant")[:4] {
-		var r right
-		for i, a := range args {
-			switch a {
-			case "--topic":
-				r.kind, r.name = "topic", strings.TrimPrefix(args[i+1], "test-attempts")
-			case "--transactional-id":
-				r.kind = "transactional-id"
+	parsed := func(commands [][]string) (rights []right) {
+		for _, args := range commands {
+			var r right
+			for i, a := range args {
+				switch a {
+				case "--topic":
+					r.kind, r.name = "topic", strings.TrimPrefix(args[i+1], "test-attempts")
+				case "--transactional-id", "--group":
+					r.kind = strings.TrimPrefix(a, "--")
+				}
+			}
+			for i, a := range args {
+				if a == "--operation" {
+					r.operation = names[args[i+1]]
+					rights = append(rights, r)
+				}
 			}
 		}
-		for i, a := range args {
-			if a == "--operation" {
-				r.operation = names[args[i+1]]
-				listed = append(listed, r)
-			}
-		}
+		return rights
 	}
-	same(t, "the worker", listed, worker)
+	same(t, "the worker", parsed(granted(t, "grant")[:4]), worker)
+	same(t, "an operator", parsed(granted(t, "operator")), anyCommand)
 	row := regexp.MustCompile("(?m)^\\| (`[^|]+`) \\| ([^|]*)\\| ([^|]*)\\| ([^|]*)\\| ([^|]*)\\|$")
 	rows := 0
 	for _, cells := range row.FindAllStringSubmatch(rightsSection(t), -1) {
@@ -132,6 +135,9 @@ func same(t testing.TB, of string, got, want []right) {
 	}
 }
 
+// anyCommand are the rights of who runs any of an operator's commands.
+var anyCommand = []right{readEvents, readState, writeState, readLetters, readGroup}
+
 // With the rights of all commands together, each works.
 func TestOperator(t *testing.T) {
 	t.Parallel()
@@ -140,7 +146,7 @@ func TestOperator(t *testing.T) {
 	of = of.and("KAFKA_BROKERS", b.AddrsOf(saslOnly)[0], "KAFKA_SASL_MECHANISM", "plain", "KAFKA_SASL_PASSWORD", password)
 	topic := b.stream(t, of)
 	var lists []*kadm.ACLBuilder
-	for _, r := range []right{readEvents, readState, writeState, readLetters, readGroup} {
+	for _, r := range anyCommand {
 		lists = append(lists, r.list(topic))
 	}
 	b.grant(t, operator, lists...)

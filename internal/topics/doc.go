@@ -24,5 +24,6 @@
 //
 // What can pass by itself (brokers that start, elections, a moved controller) is tried again with back-off until the
 // context ends: the error is then [ErrUnavailable] with the last reason. All else ends at once, and the error names the
-// setting to change or the command to run; a missing permission is [ErrUnauthorized].
+// setting to change or the command to run; a missing permission is [ErrUnauthorized], and a connection that these settings
+// will never get, with the setting that is wrong, a [RefusalError].
 package topics
