@@ -48,6 +48,24 @@ func (a *Answer) add(e *imocha.Entry) {
 	a.Attempts = append(a.Attempts, kept)
 }
 
+// join adds what part shows beyond the entries that are shown already, and counts it among them.
+func (a *Answer) join(part *Answer, shown map[Identity]struct{}) {
+	for i := range part.Attempts {
+		e := &part.Attempts[i]
+		if _, ok := shown[IdentityOf(e)]; !ok {
+			shown[IdentityOf(e)] = struct{}{}
+			a.Attempts, a.Length, a.Bytes = append(a.Attempts, *e), a.Length+1, a.Bytes+len(e.Raw)
+		}
+	}
+	for i := range part.Malformed {
+		m := &part.Malformed[i]
+		if _, ok := shown[Identity{Raw: m.Raw}]; !ok {
+			shown[Identity{Raw: m.Raw}] = struct{}{}
+			a.Malformed, a.Length, a.Bytes = append(a.Malformed, *m), a.Length+1, a.Bytes+len(m.Raw)
+		}
+	}
+}
+
 // An Identity is what makes two entries the same.
 type Identity struct {
 	ID     int64

@@ -36,12 +36,16 @@ const (
 
 // Ask reads the answer for span as it comes. The error is ErrLong for one that has to be read in parts.
 func (r *Reader) Ask(ctx context.Context, state attempt.State, span schedule.Span) (a *Answer, err error) {
-	err = r.Request(ctx, state, span.Window(), func() func(*imocha.Entry) error {
+	return r.ask(ctx, state, span.Window(), span.Smallest())
+}
+
+func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window, smallest bool) (a *Answer, err error) {
+	err = r.Request(ctx, state, w, func() func(*imocha.Entry) error {
 		a = &Answer{State: state}
 		return func(e *imocha.Entry) error {
 			a.add(e)
 			switch {
-			case span.Smallest():
+			case smallest:
 				if a.Bytes > indivisibleBytes {
 					return errTooLong
 				}
@@ -62,8 +66,7 @@ func (r *Reader) Read(ctx context.Context, state attempt.State, span schedule.Sp
 		return a, Whole, err
 	}
 	if span.Smallest() {
-		a.Doubtful = true
-		return a, Doubtful, nil
+		return r.second(ctx, state, span, a)
 	}
 	older, younger := span.Halves()
 	first, of1, err := r.Read(ctx, state, older)
