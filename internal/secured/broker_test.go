@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"attemptstream/internal/kafkatest"
 )
@@ -119,7 +120,12 @@ func newBroker(t testing.TB) *broker {
 func (b *broker) grant(t testing.TB, user string, lists ...*kadm.ACLBuilder) {
 	t.Helper()
 	ctx := testContext(t)
-	granted := 0
+	type rule struct {
+		kind      kmsg.ACLResourceType
+		name      string
+		operation kadm.ACLOperation
+	}
+	missing := map[rule]bool{}
 	for _, l := range lists {
 		res, err := b.admin.CreateACLs(ctx, l.Allow("User:"+user).AllowHosts())
 		if err != nil {
@@ -129,21 +135,19 @@ func (b *broker) grant(t testing.TB, user string, lists ...*kadm.ACLBuilder) {
 			if r.Err != nil {
 				t.Fatal(r.Err, r.ErrMessage)
 			}
-			granted++
+			missing[rule{r.Type, r.Name, r.Operation}] = true
 		}
 	}
 	all := kadm.NewACLs().AnyResource().Allow("User:" + user).AllowHosts().Deny().DenyHosts().Operations().ResourcePatternType(kadm.ACLPatternAny)
-	for {
-		known := 0
+	for len(missing) > 0 {
 		res, err := b.admin.DescribeACLs(ctx, all)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range res {
-			known += len(r.Described)
-		}
-		if known >= granted {
-			return
+			for _, d := range r.Described {
+				delete(missing, rule{d.Type, d.Name, d.Operation})
+			}
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestGuideGrants(t *testing.T) {
 		t.Skip("kafka-acls.sh is elsewhere before Kafka 4")
 	}
 	_, of := api(t)
-	const topic = "test-attempts" // as in the guide
+	topic := newTopic()
 	b.create(t, topic)
 	// The last ones are those for the lag of groups.
 	commands := granted(t, "grant")
@@ -58,7 +58,7 @@ func TestGuideGrants(t *testing.T) {
 	}
 	for _, args := range commands[:4] {
 		for i := range args {
-			args[i] = strings.Trim(args[i], "'")
+			args[i] = strings.Replace(strings.Trim(args[i], "'"), "test-attempts", topic, 1)
 		}
 		all := append([]string{"--bootstrap-server", b.Addrs()[0], "--add", "--allow-principal", "User:" + guideUser}, args...)
 		if out, err := b.Tool(t, "org.apache.kafka.tools.AclCommand", all...); err != nil {
