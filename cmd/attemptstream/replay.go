@@ -180,7 +180,7 @@ func (a *app) listReplays(replays []*replay.Replay, output string) error {
 	if output == "json" {
 		return printJSON(a.out, rows)
 	}
-	return replay.Table(a.out, rows)
+	return replay.Table(a.out, rows, console.ColoursFor(a.out, a.getenv("NO_COLOR")))
 }
 
 const (

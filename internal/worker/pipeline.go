@@ -219,7 +219,7 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 		return err
 	}
 	if !changed { // so there is nothing to tell either
-		s.settled(0)
+		s.settled(Commit{})
 		return nil
 	}
 	if s.batch.records, err = s.memory.AppendRecords(s.batch.records); err != nil {
@@ -236,17 +236,18 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 	s.told = s.memory.Index.Told()
 	s.report()
 	s.stats.transaction()
-	s.settled(took)
+	done := s.settled(Commit{Took: took})
+	if s.worker.Committed != nil {
+		s.worker.Committed(done)
+	}
 	return nil
 }
 
-// settled makes known what was staged, which is committed, or holds nothing that had to be.
-func (s *session) settled(took time.Duration) {
-	c := Commit{Account: s.name, Counts: s.batch.total(), States: s.batch.counts, LateBy: s.batch.late, Took: took}
+// settled makes known what was staged, which is committed, or holds nothing that had to be, and fills it into c.
+func (s *session) settled(c Commit) Commit {
+	c.Account, c.Counts, c.States, c.LateBy = s.name, s.batch.total(), s.batch.counts, s.batch.late
 	s.stats.committed(c.Counts)
 	s.batch.reset()
 	s.worker.Meter.Told(c)
-	if s.worker.Committed != nil && took > 0 {
-		s.worker.Committed(c)
-	}
+	return c
 }

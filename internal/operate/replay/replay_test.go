@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/console"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/state"
@@ -170,7 +171,7 @@ func TestBoard(t *testing.T) {
 		t.Errorf("one is %+v, which passed over a gap", one[0])
 	}
 	var text bytes.Buffer
-	if err := Table(&text, Rows(b.Replays(""))); err != nil {
+	if err := Table(&text, Rows(b.Replays("")), console.Colours{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"two  ", "running", "50 %", "no worker has heard of it yet", "100 %", "passed over 1m", "attemptstream did not write it", "newer version"} {

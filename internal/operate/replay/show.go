@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -68,19 +67,25 @@ func Rows(replays []*Replay) []Row {
 }
 
 // Table writes rows for people.
-func Table(w io.Writer, rows []Row) error {
+func Table(w io.Writer, rows []Row, colours console.Colours) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "No replay is remembered: those that ended are kept for 30 days, the 20 youngest of each account.")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tACCOUNT\tSTATUS\tFROM\tTO\tSTATES\tDONE\tTOLD\tLATE\tDEAD\tNOTE")
+	page := console.NewPage(w, colours)
+	cells := [][]string{{"ID", "ACCOUNT", "STATUS", "FROM", "TO", "DONE", "TOLD", "LATE", "DEAD"}}
 	for i := range rows {
 		r := &rows[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Account, r.Status, clock(r.From), clock(r.To), join(r.States),
-			r.done(), console.Count(r.Told), console.Count(r.Late), console.Count(r.Dead), r.note())
+		cells = append(cells, []string{r.ID, string(r.Account), string(r.Status), clock(r.From), clock(r.To), r.done(),
+			console.Count(r.Told), console.Count(r.Late), console.Count(r.Dead)})
 	}
-	return t.Flush()
+	page.Rows("", 5, cells)
+	for i := range rows {
+		if note := rows[i].note(); note != "" {
+			page.Text(fmt.Sprintf("%s, %s: ", rows[i].ID, rows[i].Account), note)
+		}
+	}
+	return page.Flush()
 }
 
 func clock(i attempt.Instant) string { return i.Time().Format(time.DateTime) }
@@ -99,6 +104,9 @@ func (r *Row) done() string {
 // note is what else is to be said.
 func (r *Row) note() string {
 	var notes []string
+	if len(r.States) < len(attempt.States()) {
+		notes = append(notes, "only "+join(r.States))
+	}
 	if r.MissingOnly {
 		notes = append(notes, "missing only")
 	}
