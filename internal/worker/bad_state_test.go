@@ -1,11 +1,13 @@
 package worker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
@@ -146,6 +148,7 @@ func TestStateTopicCreatedAgain(t *testing.T) {
 		told := w.records()
 		w.delete(topics.StateTopic(w.topic))
 		w.create(topics.StateTopic(w.topic), 3)
+		w.emptied(topics.StateTopic(w.topic))
 		way.thaw()
 		err := s.ended()
 		var lost *worker.StateLostError
@@ -175,6 +178,31 @@ func (w *world) create(topic string, partitions int32) {
 		case <-deadline:
 			w.t.Fatal(err)
 		case <-time.After(10 * time.Millisecond): // the deletion is under way
+		}
+	}
+}
+
+// emptied waits until the broker serves a topic that was created again, and no longer the one that it is about to delete:
+// that can take seconds. The marker of a transaction that was open in the old one may be in it.
+func (w *world) emptied(topic string) {
+	w.t.Helper()
+	admin, done := w.admin()
+	defer done()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ends, err := admin.ListEndOffsets(ctx, topic)
+		empty := err == nil && ends.Error() == nil && len(ends[topic]) > 0
+		ends.Each(func(o kadm.ListedOffset) { empty = empty && o.Offset <= 1 })
+		if empty {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			w.t.Fatalf("topic %s is not created again: %v, %v", topic, err, ends.Error())
 		}
 	}
 }
