@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
@@ -107,6 +108,7 @@ func TestStateTopicDeleted(t *testing.T) {
 		told := w.records()
 
 		w.delete(topics.StateTopic(w.topic))
+		w.gone(topics.StateTopic(w.topic))
 		w.add(attempt.Completed, day.Add(25*time.Minute), `{"testInvitationId":950001,"testStatus":"Completed"}`)
 		c.advance(10 * time.Minute)
 		err := s.ended()
@@ -186,6 +188,22 @@ func (w *world) create(topic string, partitions int32) {
 // that can take seconds. The marker of a transaction that was open in the old one may be in it.
 func (w *world) emptied(topic string) {
 	w.t.Helper()
+	w.untilEnds(topic, func(ends kadm.ListedOffsets) bool {
+		empty := ends.Error() == nil && len(ends[topic]) > 0
+		ends.Each(func(o kadm.ListedOffset) { empty = empty && o.Offset <= 1 })
+		return empty
+	})
+}
+
+// gone waits until the broker no longer serves a topic that was deleted.
+func (w *world) gone(topic string) {
+	w.t.Helper()
+	w.untilEnds(topic, func(ends kadm.ListedOffsets) bool { return errors.Is(ends.Error(), kerr.UnknownTopicOrPartition) })
+}
+
+// untilEnds waits until the ends of a topic's partitions are good.
+func (w *world) untilEnds(topic string, good func(kadm.ListedOffsets) bool) {
+	w.t.Helper()
 	admin, done := w.admin()
 	defer done()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
@@ -194,15 +212,13 @@ func (w *world) emptied(topic string) {
 	defer tick.Stop()
 	for {
 		ends, err := admin.ListEndOffsets(ctx, topic)
-		empty := err == nil && ends.Error() == nil && len(ends[topic]) > 0
-		ends.Each(func(o kadm.ListedOffset) { empty = empty && o.Offset <= 1 })
-		if empty {
+		if err == nil && good(ends) {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			w.t.Fatalf("topic %s is not created again: %v, %v", topic, err, ends.Error())
+			w.t.Fatalf("the ends of topic %s are %+v: %v, %v", topic, ends, ends.Error(), err)
 		}
 	}
 }
