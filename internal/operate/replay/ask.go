@@ -13,6 +13,7 @@ import (
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/state"
+	"attemptstream/internal/topics"
 )
 
 // A Wish is what somebody wants to have told again.
@@ -180,7 +181,8 @@ func (b *Board) ask(ctx context.Context, client *kafka.Client, q *state.Request)
 		case err == nil:
 			return nil
 		case errors.Is(err, kafka.TopicAuthorizationFailed):
-			return fmt.Errorf("not authorized: grant Write on topic %q to this principal: %w", record.Topic, err)
+			return fmt.Errorf("not authorized: grant Write on topic %q to this principal: %s: %w", record.Topic,
+				topics.GrantCommand(client.Addr.String(), record.Topic, "Write"), err)
 		case errors.As(err, &code) && !code.Temporary():
 			return err
 		}
