@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,6 +14,7 @@ import (
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/metrics"
+	"attemptstream/internal/ownership"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/topics"
 	"attemptstream/internal/worker"
@@ -98,8 +100,23 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 		Compression: set.Kafka.Compression,
 		Log:         log,
 		Meter:       meter,
+		Ownership:   s.membership(accounts, log),
 	})
 	return s, nil
+}
+
+// membership is this worker's place in the group that shares the accounts.
+func (s *system) membership(accounts []worker.Account, log *zap.Logger) *ownership.Group {
+	counts := make([]int, s.layout.State.Partitions)
+	for _, a := range accounts {
+		counts[topics.StatePartition(a.Name, s.layout.State.Partitions)]++
+	}
+	client := clientID
+	if host, err := os.Hostname(); err == nil {
+		client += "-" + host // so that it can be found; without, its address is all that there is
+	}
+	return ownership.New(ownership.Config{Kafka: s.kafka.Kafka(), Group: ownership.GroupID(s.layout.Events.Name),
+		Topic: s.layout.State.Name, Accounts: counts, ClientID: client, Log: log.Named("group")})
 }
 
 // key is an account's key for its client, which asks again when the API refuses it.

@@ -53,6 +53,9 @@ func (a *app) open(ctx context.Context, need config.Need) (*opened, error) {
 	return o, nil
 }
 
+// clientID is under which Kafka shows what we do.
+const clientID = "attemptstream"
+
 // reach is how the settings say that Kafka is reached.
 func reach(set config.Kafka) (kafkatx.Config, error) {
 	tls, err := set.TLSConfig()
@@ -63,7 +66,7 @@ func reach(set config.Kafka) (kafkatx.Config, error) {
 	if err != nil {
 		return kafkatx.Config{}, err
 	}
-	return kafkatx.Config{Brokers: set.Brokers, TLS: tls, SASL: mechanism, ClientID: "attemptstream"}, nil
+	return kafkatx.Config{Brokers: set.Brokers, TLS: tls, SASL: mechanism, ClientID: clientID}, nil
 }
 
 // outputFlag adds --output: "table" or "json".

@@ -31,14 +31,14 @@ func (s *Server) build(now time.Time) *Report {
 	for _, p := range s.config.Progress() {
 		a := s.account(&p, now)
 		r.Ready = r.Ready && a.Ready
-		if a.Through != nil && (r.Through == nil || a.Through.Before(*r.Through)) {
+		if a.Through != nil && !a.Standby && (r.Through == nil || a.Through.Before(*r.Through)) {
 			r.Through = a.Through
 		}
 		r.Totals.add(&p, &a)
 		r.Replays = append(r.Replays, replaysOf(&p)...)
 		r.Accounts = append(r.Accounts, a)
 	}
-	if slices.ContainsFunc(r.Accounts, func(a Account) bool { return a.Through == nil }) {
+	if slices.ContainsFunc(r.Accounts, func(a Account) bool { return a.Through == nil && !a.Standby }) {
 		r.Through = nil
 	}
 	slices.SortStableFunc(r.Accounts, func(x, y Account) int {
@@ -55,7 +55,7 @@ func (s *Server) build(now time.Time) *Report {
 // account is where an account is.
 func (s *Server) account(p *worker.Progress, now time.Time) Account {
 	a := Account{
-		Name: p.Account, Owned: p.Owned, Ended: p.Ended,
+		Name: p.Account, Owned: p.Owned, Standby: p.Standby, Ended: p.Ended,
 		Start: moment(p.Start), Through: moment(p.Through), Front: moment(p.Front),
 		Alarm: Fine, Problems: []string{}, Gaps: p.Gaps, States: []State{}, Reading: []Reading{}, Past: []Past{},
 		Told: p.Told, DeadLetters: p.DeadLetters, IndexBytes: p.IndexBytes, ProvenLength: p.Trust.Proven, AnswerCap: p.Trust.Cap,
@@ -75,7 +75,7 @@ func (s *Server) account(p *worker.Progress, now time.Time) Account {
 		a.Past = append(a.Past, Past{First: utc(problem.First), Last: utc(problem.Last), Times: problem.Times, Text: problem.Text})
 	}
 	settings := s.config.Settings
-	a.Behind = len(p.States) > 0 && now.Sub(p.Front) > behindSlack+settings.SettleDelay+2*settings.PollInterval
+	a.Behind = len(p.States) > 0 && !p.Standby && now.Sub(p.Front) > behindSlack+settings.SettleDelay+2*settings.PollInterval
 	a.judge(p, s.config.Readiness, now)
 	return a
 }
@@ -91,7 +91,7 @@ func (a *Account) judge(p *worker.Progress, readiness *Readiness, now time.Time)
 	default:
 		a.problem(Act, reason)
 	}
-	if a.Gaps > 0 {
+	if a.Gaps > 0 && !a.Standby {
 		a.problem(Act, fmt.Sprintf("%s could not be read, and %s tried again for ever", length(a.GapSeconds), number(int(a.GapSeconds), "is", "are")))
 	}
 	// A try that fails now and then is none of this: it would come and go.

@@ -63,6 +63,9 @@ func (r *Readiness) Of(p worker.Progress, now time.Time) (ready bool, reason str
 	switch {
 	case p.Ended:
 		return false, "it is not read any more: " + cmp.Or(p.Problem, "the worker's log says why")
+	case p.Standby:
+		r.forget(p.Account)
+		return true, "" // another worker reads it; this one is ready to
 	case len(p.States) == 0:
 		return false, "not taken over yet" + because(p.Problem)
 	}
@@ -133,6 +136,17 @@ func (r *Readiness) note(p worker.Progress, now time.Time) []wait {
 		waits[i] = wait{late: now.Sub(since) > r.settings.patience(), since: since}
 	}
 	return waits
+}
+
+// forget is for an account that others read: when it comes back, its fronts have moved meanwhile.
+func (r *Readiness) forget(account attempt.Account) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.moved {
+		if key.account == account {
+			delete(r.moved, key)
+		}
+	}
 }
 
 // ahead is the front that is furthest ahead, unless it is where its state began: what begins in the future is no sign of a

@@ -97,8 +97,9 @@ type Account struct {
 	Problems []string        `json:"problems"`
 	Behind   bool            `json:"catchingUp"`
 
-	Owned      bool       `json:"owned"` // taken over, and no other owner is known of
-	Ended      bool       `json:"ended"` // not read any more
+	Owned      bool       `json:"owned"`   // taken over, and no other owner is known of
+	Standby    bool       `json:"standby"` // another worker has it, and this one stands by; the rest is as this one last knew it
+	Ended      bool       `json:"ended"`   // not read any more
 	Start      *time.Time `json:"start"`
 	Through    *time.Time `json:"coveredThrough"`
 	ThroughAge *int64     `json:"coveredThroughAgeSeconds,omitempty"`

@@ -15,11 +15,12 @@ func (r *Report) verdict() Verdict {
 		return Verdict{worst.Alarm, r.text(worst), r.detail(worst)}
 	}
 	v := Verdict{Alarm: worst.Alarm}
-	troubled, begun, behind := 0, 0, 0
+	troubled, begun, behind, standby := 0, 0, 0, 0
 	for i := range r.Accounts {
 		a := &r.Accounts[i]
 		troubled += one(a.Alarm == Act)
-		begun += one(a.Through != nil)
+		begun += one(a.Through != nil || a.Standby)
+		standby += one(a.Standby)
 		behind += one(a.Behind)
 	}
 	of := fmt.Sprintf("of %d accounts", len(r.Accounts))
@@ -32,8 +33,13 @@ func (r *Report) verdict() Verdict {
 	case behind > 0:
 		v.Text = fmt.Sprintf("%d %s %s catching up.", behind, of, number(behind, "is", "are"))
 		v.Detail = fmt.Sprintf("All are told up to %s.", r.clock(*r.Through))
+	case standby == len(r.Accounts):
+		v.Text = "Other workers read all accounts; this one stands by."
 	default:
 		v.Text = fmt.Sprintf("Everything up to %s is told.", r.clock(*r.Through))
+	}
+	if standby > 0 && standby < len(r.Accounts) && v.Detail == "" {
+		v.Detail = fmt.Sprintf("Other workers read %d %s.", standby, of)
 	}
 	return v
 }
@@ -43,6 +49,8 @@ func (r *Report) text(a *Account) string {
 	switch {
 	case a.Ended:
 		return "This worker has stopped reading."
+	case a.Standby:
+		return "Another worker reads this account; this one stands by."
 	case a.Through == nil && a.Alarm == Act:
 		return "Nothing can be told yet."
 	case a.Through == nil:

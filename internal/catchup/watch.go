@@ -2,6 +2,7 @@ package catchup
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -55,7 +56,7 @@ func (w *Watch) Run(ctx context.Context) {
 			w.log(now())
 			continue
 		}
-		switch s, ended := b.see(now(), w.Progress()); {
+		switch s, ended := b.see(now(), w.own()); {
 		case ended:
 			w.Screen.Show("")
 			w.Log.Info("caught up", zap.Int64("events", last.Events), zap.Duration("covered", last.Covered.Round(time.Second)))
@@ -66,9 +67,14 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
+// own is the progress of the accounts that no other worker has.
+func (w *Watch) own() []worker.Progress {
+	return slices.DeleteFunc(w.Progress(), func(p worker.Progress) bool { return p.Standby })
+}
+
 // log writes a line for each account.
 func (w *Watch) log(now time.Time) {
-	for _, p := range w.Progress() {
+	for _, p := range w.own() {
 		fields := []zap.Field{zap.String("account", string(p.Account))}
 		if !p.Front.IsZero() {
 			fields = append(fields, zap.Time("covered_through", p.Through), zap.Time("front", p.Front),

@@ -31,6 +31,7 @@ func (w *world) start(args ...string) *process {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.bury()
 	w.started++
 	number := w.started
 	p := &process{t: w.t, log: filepath.Join(w.t.TempDir(), "log"), done: make(chan struct{}), requests: w.api.requests()}
@@ -55,6 +56,7 @@ func (w *world) start(args ...string) *process {
 	if err := <-started; err != nil {
 		w.t.Fatal(err)
 	}
+	w.running = append(w.running, p)
 	w.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done

@@ -50,7 +50,9 @@ type world struct {
 	from    time.Time
 	to      time.Time
 	kafka   *kadm.Client
+	client  *kgo.Client
 	started int // processes
+	running []*process
 }
 
 var worlds atomic.Int64
@@ -79,7 +81,7 @@ func newWorld(t testing.TB, brokers []string, sim imochasim.Config, lives imocha
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	w.kafka = kadm.NewClient(client)
+	w.kafka, w.client = kadm.NewClient(client), client
 	w.set = map[string]string{
 		"KAFKA_BROKERS":            strings.Join(brokers, ","),
 		"KAFKA_TOPIC":              w.topic,

@@ -24,7 +24,8 @@
 //   - The epoch is never raised while a transaction may be open.
 //   - Once EndTxn(commit) has been sent, Commit repeats it until the answer is definite, whatever becomes of its
 //     context, for at most the transaction's timeout.
-//   - A producer that was fenced says nothing more to Kafka until Init is called.
+//   - A producer that was fenced says nothing more to Kafka until Init is called. The same holds for one whose Guard has
+//     said no.
 //   - Every request has a deadline. A buffer that belonged to a request without an answer is never used again, since
 //     kafka-go may still read it.
 //

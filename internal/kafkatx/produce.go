@@ -138,10 +138,13 @@ func (t *transaction) encode(round []*partitionWrite, which func(*partitionWrite
 // send sends the first batch of each partition to its leader, all leaders at the same time, waits for all answers, and
 // encodes the batches that follow meanwhile. An error ends the transaction.
 func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
-	began := time.Now()
 	lingering, cancel := linger(ctx)
 	defer cancel()
 	requests := t.p.route(lingering, round)
+	if err := t.p.allowed(); err != nil {
+		return fmt.Errorf("%s: %w", stageProduce, err)
+	}
+	began := time.Now()
 	var sending errgroup.Group
 	for _, r := range requests {
 		sending.Go(func() error { r.send(lingering, t.p.client); return nil })

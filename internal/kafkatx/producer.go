@@ -27,6 +27,10 @@ type ProducerConfig struct {
 
 	// Compression of the batches; 0 is none.
 	Compression kafka.Compression
+
+	// Guard is asked before every request: whether its sender may still be the owner. If it says no, the producer is as
+	// if it had been fenced: it says nothing more until Init is called. nil always says yes.
+	Guard func() error
 }
 
 // Producer commits transactions under one transactional id, one after another.
@@ -35,6 +39,7 @@ type Producer struct {
 	id      string
 	timeout time.Duration
 	codec   kafka.Compression
+	guard   func() error
 
 	mu    sync.Mutex // held by Init and Commit
 	state producerState
@@ -66,7 +71,10 @@ func (c *Client) NewProducer(cfg ProducerConfig) *Producer {
 	if cfg.TransactionTimeout <= 0 {
 		cfg.TransactionTimeout = defaultTransactionTimeout
 	}
-	return &Producer{client: c, id: cfg.TransactionalID, timeout: cfg.TransactionTimeout, codec: cfg.Compression}
+	if cfg.Guard == nil {
+		cfg.Guard = func() error { return nil }
+	}
+	return &Producer{client: c, id: cfg.TransactionalID, timeout: cfg.TransactionTimeout, codec: cfg.Compression, guard: cfg.Guard}
 }
 
 // Init takes the transactional id: every producer that had it before is fenced, and a transaction that it left open is
@@ -149,6 +157,9 @@ func (p *Producer) ask(ctx context.Context, at stage, req protocol.Message) (msg
 	defer cancel()
 	var wait backoff
 	for {
+		if err := p.allowed(); err != nil {
+			return nil, inDoubt, fmt.Errorf("%s: %w", at, err)
+		}
 		began := time.Now()
 		msg, err := p.client.roundTrip(lingering, req)
 		if err == nil {
@@ -176,6 +187,16 @@ func (p *Producer) ask(ctx context.Context, at stage, req protocol.Message) (msg
 			return nil, inDoubt, fmt.Errorf("%s: %w; last: %w", at, ended, err)
 		}
 	}
+}
+
+// allowed is an error if nothing may be sent any more.
+func (p *Producer) allowed() error {
+	err := p.guard()
+	if err == nil {
+		return nil
+	}
+	p.state = stateFenced
+	return joined(ErrFenced, err)
 }
 
 // describe finds the partition that an answer complains about.

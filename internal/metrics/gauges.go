@@ -35,7 +35,7 @@ func newGauges(ready func(worker.Progress, time.Time) (bool, string), now func()
 		replays:    desc("replays", "Replays that wait or run. attemptstream replay --list says which, and how far they are.", labelAccount, labelStatus),
 		accountReady: desc("account_ready", "1 if this worker makes progress with the account, else 0, and /readyz says in words why not. A standby has 0: take the highest of all workers.",
 			labelAccount),
-		allReady: desc("ready", "1 if this worker makes progress with all its accounts, else 0, and /readyz says in words why not."),
+		allReady: desc("ready", "1 if this worker makes progress with all accounts that it owns, else 0, and /readyz says in words why not."),
 		proven: desc("proven_length", "Entries of the longest answer that was proven to be whole. One far below STREAM_WINDOW_ATTEMPTS costs proofs while it grows, nothing else.",
 			labelAccount),
 		cap: desc("answer_cap", "Entries at which iMocha was found to cut its answers, 0 if it was not. Windows are kept under half of it.",
@@ -70,7 +70,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		account := string(p.Account)
 		ready, _ := g.ready(p, now)
 		all = all && ready
-		send(g.accountReady, zeroOrOne(ready), account)
+		send(g.accountReady, zeroOrOne(ready && !p.Standby), account)
 		if len(p.States) == 0 {
 			continue // it was not taken over yet: nothing is known
 		}
@@ -78,7 +78,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			name := string(s.State)
 			send(g.covered, unix(s.Through), account, name)
 			send(g.front, unix(s.Front), account, name)
-			if p.Ended {
+			if p.Ended || p.Standby {
 				continue // another owner may have filled the gaps: the highest of all workers would be wrong
 			}
 			missing := 0.0
@@ -88,7 +88,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			send(g.gapCount, float64(len(s.Gaps)), account, name)
 			send(g.gapSeconds, missing, account, name)
 		}
-		if !p.Ended { // else another owner may have carried them out
+		if !p.Ended && !p.Standby { // else another owner may have carried them out
 			for status, n := range replays(p.Replays) {
 				send(g.replays, n, account, string(status))
 			}

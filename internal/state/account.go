@@ -31,6 +31,9 @@ type Account struct {
 	next []byte // as AppendRecords gave it out, nil if it did not since the last Commit or Rollback
 }
 
+// New tells whether nothing was ever committed of the account.
+func (a *Account) New() bool { return a.last == nil }
+
 // Changed says whether there is anything to write: whether AppendRecords would append.
 func (a *Account) Changed() (bool, error) {
 	if a.Index.DirtyBlocks() > 0 || len(a.Letters.Staged()) > 0 {

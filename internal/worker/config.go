@@ -47,6 +47,8 @@ type Config struct {
 	// RequestInterval is how often requests for replays are looked for; 0 is two seconds.
 	RequestInterval time.Duration
 	Meter           Meter // nil: nobody measures
+	// Ownership says which accounts are this worker's; nil: all of them, and a worker that is fenced does not go on.
+	Ownership Ownership
 }
 
 // A Commit is what one transaction held of one account.

@@ -14,23 +14,32 @@ func (a *account) ending(err error) error {
 	var record *state.RecordError
 	var stuck *StuckError
 	var lost *StateLostError
+	var moved *StateMovedError
 	var unknown *kafkatx.UnknownTopicError
 	switch {
-	case errors.Is(err, kafkatx.ErrFenced):
-		return &FencedError{err}
+	case errors.Is(err, kafkatx.ErrFenced) && a.worker.Ownership == nil:
+		return &FencedError{Err: err}
 	case errors.As(err, &unknown) && unknown.Topic == a.at.Topic:
 		// Whoever creates it anew, and empty, would make the next session tell everything again.
 		return &StateLostError{At: a.at, Err: err}
-	case errors.As(err, &record), errors.As(err, &stuck), errors.As(err, &lost):
+	case errors.As(err, &record), errors.As(err, &stuck), errors.As(err, &lost), errors.As(err, &moved):
 		return err
 	}
 	return nil
 }
 
 // A FencedError is an account that somebody else writes for, or may write for.
-type FencedError struct{ Err error }
+type FencedError struct {
+	Err   error
+	Owned bool // by the group it is this worker's, or was until now
+}
 
 func (e *FencedError) Error() string {
+	if e.Owned {
+		return fmt.Sprintf("Kafka refuses what this worker writes for the account: it was given to another worker, or Kafka has ended a "+
+			"transaction that was older than the transaction timeout, or somebody writes for it who is not in the group of the workers (an older "+
+			"version?): this worker goes on when the group says that the account is its own: %v", e.Err)
+	}
 	return fmt.Sprintf("another attemptstream has taken over this account, or Kafka has ended a transaction that was older than the "+
 		"transaction timeout: this worker tells nothing more of the account; if no other worker reads it, start it again: %v", e.Err)
 }

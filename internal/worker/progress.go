@@ -12,6 +12,7 @@ import (
 type Progress struct {
 	Account attempt.Account
 	Owned   bool      // it was taken over, and has no other owner as far as is known
+	Standby bool      // another worker has it, or is being given it; the rest is as this worker last knew it
 	Ended   bool      // it is not read any more; Problem says why
 	Start   time.Time // where its states began
 	Through time.Time // everything before it is told; zero before the account was taken over

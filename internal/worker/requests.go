@@ -68,6 +68,14 @@ func (l *listener) begin(from int64) {
 	}
 }
 
+// forget makes the next run wait for a new begin.
+func (l *listener) forget() {
+	select {
+	case <-l.from:
+	default:
+	}
+}
+
 // run listens until ctx ends.
 func (l *listener) run(ctx context.Context) {
 	var next int64

@@ -54,6 +54,11 @@ func (a *account) session(ctx context.Context) error {
 	if err := a.remember(memory); err != nil {
 		return err
 	}
+	if memory.New() {
+		if err := a.unmoved(ctx); err != nil {
+			return err
+		}
+	}
 	s := &session{
 		account: a,
 		memory:  memory,

@@ -16,6 +16,7 @@ type stats struct {
 	mu    sync.Mutex
 	p     Progress
 	under []*reading // what is being read, oldest first
+	ours  bool       // by the group
 	now   func() time.Time
 }
 
@@ -83,6 +84,22 @@ func (s *stats) owned(owned bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.p.Owned = owned
+}
+
+// given says whether the group has given the account to this worker. What another one does with it is not known here.
+func (s *stats) given(ours bool) {
+	s.problem(nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ours = ours
+	s.p.Ended = false
+	s.p.Replays = nil
+}
+
+func (s *stats) isGiven() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ours
 }
 
 func (s *stats) committed(c Counts) {

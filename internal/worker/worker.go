@@ -20,6 +20,7 @@ type Worker struct {
 	Config
 	accounts  []*account
 	listeners map[state.Partition]*listener
+	places    places
 }
 
 // New is a worker. It does nothing before Run.
@@ -33,6 +34,10 @@ func New(c Config) *Worker {
 	}
 	if w.RequestInterval == 0 {
 		w.RequestInterval = requestInterval
+	}
+	var guard func() error
+	if c.Ownership != nil {
+		guard = c.Ownership.Check
 	}
 	for _, a := range c.Accounts {
 		at := state.Partition{
@@ -52,6 +57,7 @@ func New(c Config) *Worker {
 				TransactionalID:    TransactionalID(c.Topics.Events.Name, string(a.Name)),
 				TransactionTimeout: c.TransactionTimeout,
 				Compression:        c.Compression,
+				Guard:              guard,
 			}),
 			stats: newStats(a.Name, w.Now),
 			log:   c.Log.With(zap.String("account", string(a.Name))),
@@ -77,9 +83,13 @@ func TransactionalID(topic, account string) string { return topic + "/" + accoun
 
 func (w *Worker) now() time.Time { return w.Now() }
 
-// Run reads all accounts side by side. It returns nil when ctx ends and, where the schedule has a Stop, when everything
-// up to it is committed. Otherwise it returns when no account is left: the errors say what became of each.
+// Run reads all accounts that are this worker's side by side. It returns nil when ctx ends and, where the schedule has a
+// Stop, when everything up to it is committed, by this worker or by others. Otherwise it returns when no account is left:
+// the errors say what became of each.
 func (w *Worker) Run(ctx context.Context) error {
+	if w.Ownership != nil {
+		return w.runOwned(ctx)
+	}
 	listening, silence := context.WithCancel(ctx)
 	var listeners sync.WaitGroup
 	for _, l := range w.listeners {
@@ -99,8 +109,11 @@ func (w *Worker) Run(ctx context.Context) error {
 // Progress is where every account is, in the order of the configuration.
 func (w *Worker) Progress() []Progress {
 	var out []Progress
+	member := w.Ownership != nil && w.Ownership.Check() == nil
 	for _, a := range w.accounts {
-		out = append(out, a.stats.progress())
+		p := a.stats.progress()
+		p.Standby = member && !a.stats.isGiven()
+		out = append(out, p)
 	}
 	return out
 }
@@ -145,6 +158,13 @@ func (a *account) run(ctx context.Context) error {
 		}
 		if a.worker.now().Sub(began) > lastPause {
 			pause = firstPause
+		}
+		if isFence(err) {
+			if !a.fenced(ctx, err) || !sleep(ctx, pause) {
+				return nil
+			}
+			pause = min(2*pause, lastPause)
+			continue
 		}
 		a.stats.problem(err)
 		a.log.Error("begin again", zap.Duration("in", pause), zap.Error(err))

@@ -1,0 +1,52 @@
+// Package ownership makes workers share the accounts: it says which partitions of the state topic this worker is to write
+// for, and from when until when.
+//
+// # Idea
+//
+// Workers are the members of one consumer group over the state topic, with an assignment of their own. Who is assigned a
+// partition takes its accounts over; who loses it ends its work on them and says so. The group decides who should write.
+// Who can write is decided by the producer epoch of each account's transactional id (package kafkatx): so whatever goes
+// wrong here costs time, and never an event.
+//
+// # Why nobody stops while the group is rearranged
+//
+// The classic protocol gives out all partitions anew in every generation. A member would have to stop everything before
+// it joins, whoever came or went. Here each member says, when it joins, which partitions it works on (its claims), and
+// goes on working. The leader gives a partition only
+//
+//   - to the member that claims it, or
+//   - to any member, if none of this generation claims it.
+//
+// So where a partition is to move, the leader gives it to nobody at first. Its owner sees that in its assignment, ends its
+// transaction, and joins again without the claim: in the generation that follows it goes to its new owner. Nobody is given
+// a partition that a member works on:
+//
+//   - A member of the generation claims truthfully: it stops claiming only after its work has ended, and works only on what
+//     it was assigned. A partition that it was assigned in an answer that it has never seen, it does not work on.
+//   - Who is no member of the generation has left, which it does after its work has ended, or was declared dead by the
+//     coordinator: then its lease has ended, too.
+//
+// # The lease
+//
+// The coordinator declares a member dead that it has not heard of for the session timeout. A member counts the same time
+// from when it sent the last heartbeat that was answered, which is earlier. When that is over, it cancels all its work,
+// and [Group.Check], which is asked before every request of a transaction, says no: not a word more goes to Kafka for its
+// accounts, neither a commit nor an abort. A process that was stopped (SIGSTOP) finds that out by the monotonic clock before
+// it sends anything. It joins again when all its work has ended, with no claims.
+//
+// What the lease cannot see: a pause between the question and the sending, a machine whose monotonic clock stands
+// still while it sleeps, and a request to join that was delayed on the way until it claims too little. Then the
+// new owner's InitProducerID has fenced the old one, and a transaction is aborted that need not have been.
+//
+// # Who gets what
+//
+// A partition weighs as much as it has accounts. What is claimed stays where it is unless a member has too little of the
+// whole (see balance). What is free goes to who has least.
+//
+// # Failure
+//
+// A coordinator that is away or moves is asked again for ever; meanwhile the lease runs. What somebody has to mend is an
+// error of [Group.Run] if the group has never counted this worker in: a group that something else has joined
+// ([ForeignError]), a missing right ([RightsError]), a session timeout that the broker does not take. Later it is logged and
+// tried again.
+package ownership

@@ -1,0 +1,324 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"go.uber.org/zap"
+)
+
+const (
+	// SessionTimeout is how long a worker may not be heard of before its accounts are given to others. A shorter one would
+	// take pauses of a busy machine for its death; brokers allow from 6 s on.
+	SessionTimeout = 10 * time.Second
+
+	// heartbeatInterval is also how long it takes to notice that the group is being rearranged.
+	heartbeatInterval = time.Second
+
+	// rebalanceTimeout is how long the coordinator waits for members to join again. They do within a heartbeat, since
+	// nothing has to be ended first.
+	rebalanceTimeout = SessionTimeout
+
+	// requestTime is the deadline of a request that is answered at once: a few tries must fit into the session.
+	requestTime = 3 * time.Second
+
+	// joinTime is that of JoinGroup and SyncGroup, which wait for the other members, and in an empty group for
+	// group.initial.rebalance.delay.ms (3 s where nobody has changed it).
+	joinTime = rebalanceTimeout + SessionTimeout/2
+
+	// leaveTime is how long Kafka may take to hear that a worker leaves. If it does not hear it, the session ends.
+	leaveTime = 2 * time.Second
+)
+
+// GroupID is the name of the consumer group by which the workers of a topic of events share the accounts.
+func GroupID(events string) string { return events + ".attemptstream" }
+
+// Config describes a worker's membership.
+type Config struct {
+	Kafka    *kafka.Client // its connections are used
+	Group    string        // see GroupID
+	Topic    string        // of the state
+	Accounts []int         // how many are in each of its partitions
+	ClientID string        // under which the group shows this worker
+	Log      *zap.Logger
+}
+
+// A Group is this worker's membership in it.
+type Group struct {
+	kafka     *kafka.Client
+	name      string
+	topic     string
+	client    string
+	knowledge knowledge
+	log       *zap.Logger
+
+	mu         sync.Mutex
+	member     string // id; empty: none yet
+	generation int32
+	until      time.Time // when the lease ends; zero: there is none
+	alarm      *time.Timer
+	lost       chan struct{}   // closed when the lease has ended
+	confirmed  time.Time       // when the last heartbeat was sent that was answered with "as before"
+	news       chan struct{}   // closed when confirmed changes
+	tenures    map[int]*tenure // by partition
+	revoked    chan struct{}   // closed when the work on all that the last assignment has taken away has ended; nil: nothing was
+	prompt     chan struct{}   // asks for a heartbeat
+}
+
+// A tenure is the time in which a partition is ours.
+type tenure struct {
+	cancel context.CancelFunc
+	ending bool
+	done   chan struct{} // closed when the work on it has ended
+}
+
+// New is a membership. It does nothing before Run.
+func New(c Config) *Group {
+	return &Group{
+		kafka: c.Kafka, name: c.Group, topic: c.Topic, client: c.ClientID, log: c.Log,
+		knowledge: knowledge{Partitions: len(c.Accounts), Accounts: c.Accounts},
+		news:      make(chan struct{}), lost: closed(), tenures: map[int]*tenure{}, prompt: make(chan struct{}, 1),
+	}
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// Run is a member of the group until ctx ends: nil. It calls own in a goroutine of its own for each partition, from when
+// it is this worker's until its ctx ends; own may return earlier, and has to return soon after. For one partition there is
+// never more than one call. When Run returns, all of them have.
+//
+// The error says what somebody has to mend before this worker can be a member.
+func (g *Group) Run(ctx context.Context, own func(ctx context.Context, partition int)) error {
+	defer g.leave()
+	pause, counted := firstPause, false
+	for ctx.Err() == nil {
+		what, err := g.rebalance(ctx, own)
+		switch {
+		case ctx.Err() != nil:
+		case what == carryOn:
+			pause, counted = firstPause, true
+			g.hold(ctx)
+		case what == rejoin, what == forgotten, what == takeMember:
+			// At once, but not in a circle without end.
+			sleep(ctx, rejoinPause)
+		case what == mendFirst && !counted:
+			return err
+		default:
+			g.log.Warn("the group by which workers share the accounts cannot be joined, and is tried again", zap.String("group", g.name),
+				zap.Duration("in", pause), zap.Error(err))
+			g.refresh()
+			sleep(ctx, pause)
+			pause = min(2*pause, lastPause)
+		}
+	}
+	return nil
+}
+
+// Pauses between two tries to join.
+const (
+	rejoinPause = 10 * time.Millisecond
+	firstPause  = 100 * time.Millisecond
+	lastPause   = 2 * time.Second
+)
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Check is nil while this worker is a member that the group has heard of within the session timeout, else ErrNotMember. It
+// asks nobody. Once the lease has ended, all contexts of own have.
+func (g *Group) Check() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.until.IsZero() {
+		return ErrNotMember
+	}
+	if !time.Now().Before(g.until) {
+		g.endLease()
+		return ErrNotMember
+	}
+	return nil
+}
+
+// Confirm waits until the group has answered a question that was asked after the call: that what is this worker's is so
+// still. If it is not, the context that own was given for it ends, and Confirm with it.
+func (g *Group) Confirm(ctx context.Context) error {
+	asked := time.Now()
+	for {
+		g.mu.Lock()
+		ok, news := g.confirmed.After(asked), g.news
+		g.mu.Unlock()
+		if ok {
+			return ctx.Err()
+		}
+		select {
+		case g.prompt <- struct{}{}:
+		default:
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// renew takes note that the coordinator has answered what was sent at a time.
+func (g *Group) renew(sent time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := sent.Add(SessionTimeout); !g.until.IsZero() && until.After(g.until) {
+		g.until = until
+		g.alarm.Reset(time.Until(until))
+	}
+}
+
+// begin takes the lease anew. It is false if its time is over already.
+func (g *Group) begin(sent time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	until := sent.Add(SessionTimeout)
+	if until.Before(g.until) {
+		until = g.until
+	}
+	left := time.Until(until)
+	if left <= 0 {
+		return false
+	}
+	if g.until.IsZero() {
+		g.lost = make(chan struct{})
+	}
+	g.until = until
+	if g.alarm == nil {
+		g.alarm = time.AfterFunc(left, func() { _ = g.Check() })
+	} else {
+		g.alarm.Reset(left)
+	}
+	return true
+}
+
+// lose ends the lease before its time.
+func (g *Group) lose() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.endLease()
+}
+
+// endLease cancels all work. The caller has the lock.
+func (g *Group) endLease() {
+	if g.until.IsZero() {
+		return
+	}
+	g.until = time.Time{}
+	close(g.lost)
+	busy := 0
+	for _, t := range g.tenures {
+		if !t.ending {
+			busy++
+		}
+		t.ending = true
+		t.cancel()
+	}
+	g.log.Warn("the group has not been heard of for the session timeout, or has given this worker's accounts away: nothing more is told until it gives them again",
+		zap.String("group", g.name), zap.Int("partitions", busy))
+}
+
+// gone is closed when the lease has ended.
+func (g *Group) gone() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lost
+}
+
+// identity is under which the coordinator knows this worker.
+func (g *Group) identity() (member string, generation int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.member, g.generation
+}
+
+func (g *Group) setMember(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.member = id
+}
+
+// forget is what follows from a coordinator that does not know this member: what it had may be somebody else's.
+func (g *Group) forget() {
+	g.lose()
+	g.setMember("")
+}
+
+// refresh drops connections and what is known of the brokers. kafka-go does neither by itself.
+func (g *Group) refresh() {
+	if t, ok := g.kafka.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// leave ends all work, and tells the group that this worker goes. Meanwhile it stays a member.
+func (g *Group) leave() {
+	ctx := context.Background()
+	stop := g.beatBeside(ctx)
+	g.endAll()
+	stop()
+	member, _ := g.identity()
+	g.mu.Lock()
+	if g.alarm != nil {
+		g.alarm.Stop()
+	}
+	g.until = time.Time{}
+	g.mu.Unlock()
+	if member == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	for {
+		a, err := g.ask(ctx, protocol.LeaveGroup, leaveVersion, appendString(nil, member), requestTime)
+		if err == nil {
+			err = a.code()
+		}
+		what, err := g.react(err)
+		if what == again && ctx.Err() == nil {
+			sleep(ctx, firstPause)
+			continue
+		}
+		if what == again {
+			g.log.Warn("the group has not heard that this worker goes: its accounts are taken over when the session timeout is over", zap.Error(err))
+		}
+		return
+	}
+}
+
+// ask sends one request to the coordinator.
+func (g *Group) ask(ctx context.Context, key protocol.ApiKey, version int16, body []byte, limit time.Duration) (*answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer to %s within %s", key, limit))
+	defer cancel()
+	msg, err := g.kafka.Transport.RoundTrip(ctx, g.kafka.Addr, &call{key: key, version: version, client: g.client, group: g.name, body: body})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	a, ok := msg.(*answer)
+	if !ok {
+		return nil, errors.New("unexpected answer from the group's coordinator")
+	}
+	return a, nil
+}

@@ -1,0 +1,139 @@
+package ownership_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"attemptstream/internal/ownership"
+)
+
+// Members come, go in order, and share what there is: nobody is ever given what another one works on, and who stays keeps
+// what it has.
+func TestComeAndGo(t *testing.T) {
+	onBrokers(t, func(t *testing.T, brokers []string) {
+		w := newWorld(t, brokers, 1, 1, 1, 1, 1, 1)
+		a := w.join("a")
+		a.slow = 300 * time.Millisecond
+		w.all("a")
+		b := w.join("b")
+		w.await("a and b have three each", func() bool { return len(w.has("a")) == 3 && len(w.has("b")) == 3 })
+		w.join("c")
+		w.await("all have two", func() bool { return len(w.has("a")) == 2 && len(w.has("b")) == 2 && len(w.has("c")) == 2 })
+		kept, given := append(w.has("a"), w.has("c")...), w.has("b")
+		left := time.Now()
+		b.stop()
+		w.all("a", "c")
+		took := time.Since(left)
+		if took > slack {
+			t.Errorf("what a member left in order was taken over after %s", took)
+		}
+		w.mu.Lock()
+		for _, m := range w.moves {
+			if m.at.After(left) && slices.Contains(kept, m.partition) {
+				t.Errorf("partition %d moved, though its owner stayed", m.partition)
+			}
+		}
+		w.mu.Unlock()
+		<-b.done
+		if b.err != nil || b.Check() == nil {
+			t.Errorf("a member that has left: error %v, and it may write: %v", b.err, b.Check())
+		}
+		w.single()
+		t.Logf("%d partitions were taken over within %s", len(given), took.Round(time.Millisecond))
+	})
+}
+
+// Who dies, or is cut off, is replaced when the session timeout is over. It notices by itself, at the latest by then, and has
+// ended its work before another one begins it. When it can be heard again, it gets a share.
+func TestCutOff(t *testing.T) {
+	onBrokers(t, func(t *testing.T, brokers []string) {
+		w := newWorld(t, brokers, 1, 1, 1, 1)
+		a := w.join("a")
+		w.all("a")
+		w.join("b")
+		w.await("both have two", func() bool { return len(w.has("a")) == 2 && len(w.has("b")) == 2 })
+		if err := a.Confirm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.wire.sever()
+		cut := time.Now()
+		w.all("b")
+		took := time.Since(cut)
+		if took > ownership.SessionTimeout+slack {
+			t.Errorf("replaced after %s", took)
+		}
+		if a.Check() == nil {
+			t.Error("a member that has been cut off for longer than the session timeout may write")
+		}
+		waiting, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := a.Confirm(waiting); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a member that was cut off was confirmed: %v", err)
+		}
+		a.wire.mend()
+		w.await("both have two again", func() bool { return len(w.has("a")) == 2 && len(w.has("b")) == 2 })
+		if err := a.Check(); err != nil {
+			t.Error(err)
+		}
+		w.single()
+		t.Logf("replaced after %s", took.Round(time.Millisecond))
+	})
+}
+
+// What a group cannot be used for is said, and nobody who is in it notices.
+func TestForeign(t *testing.T) {
+	onBrokers(t, func(t *testing.T, brokers []string) {
+		w := newWorld(t, brokers, 1, 1)
+		foreign, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: w.group, Brokers: brokers, Topics: []string{w.topic()},
+			Dialer: &kafka.Dialer{Timeout: 3 * time.Second}, SessionTimeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.create()
+		for { // a coordinator may not be there yet
+			_, err := foreign.Next(t.Context())
+			if err == nil {
+				break
+			}
+			if t.Context().Err() != nil {
+				t.Fatal(err)
+			}
+		}
+		a := w.join("a")
+		<-a.done
+		var e *ownership.ForeignError
+		if !errors.As(a.err, &e) || e.Group != w.group {
+			t.Fatalf("a group that something else uses: %v", a.err)
+		}
+		if err := foreign.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.join("b")
+		w.all("b")
+		w.single()
+	})
+}
+
+// A member that knows of another number of partitions gets nothing as long as the others are there, and takes nothing from
+// them.
+func TestOtherPartitions(t *testing.T) {
+	onBrokers(t, func(t *testing.T, brokers []string) {
+		w := newWorld(t, brokers, 1, 1, 1)
+		w.join("a")
+		w.all("a")
+		b := w.join("b", func(c *ownership.Config) { c.Accounts = []int{1, 1, 1, 1} })
+		b.counted()
+		if err := b.Confirm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.has("b"); len(got) != 0 || len(w.has("a")) != 3 {
+			t.Errorf("b has %v, a has %v", got, w.has("a"))
+		}
+		w.single()
+	})
+}
