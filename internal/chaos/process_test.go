@@ -134,6 +134,16 @@ func (p *process) says(words ...string) {
 	}, p.tail)
 }
 
+// count is how many lines the process has written with these words in them.
+func (p *process) count(words ...string) (n int) {
+	for line := range strings.Lines(p.output()) {
+		if containsAll(line, words) {
+			n++
+		}
+	}
+	return n
+}
+
 func containsAll(line string, words []string) bool {
 	for _, word := range words {
 		if !strings.Contains(line, word) {

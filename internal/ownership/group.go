@@ -60,6 +60,7 @@ type Group struct {
 	mu         sync.Mutex
 	member     string // id; empty: none yet
 	generation int32
+	told       int32     // the last generation that was logged
 	until      time.Time // when the lease ends; zero: there is none
 	alarm      *time.Timer
 	lost       chan struct{}   // closed when the lease has ended

@@ -291,8 +291,9 @@ func (g *Group) apply(ctx context.Context, assigned []int, own func(context.Cont
 			}
 		}()
 	}
-	if begun > 0 || len(ending) > 0 {
-		g.log.Info("the group has given out the partitions of the state topic", zap.String("group", g.name), zap.Int32("generation", g.generation),
+	if g.told != g.generation || begun > 0 || len(ending) > 0 {
+		g.told = g.generation
+		g.log.Info("new generation of the group of workers", zap.String("group", g.name), zap.Int32("generation", g.generation),
 			zap.Ints("partitions", slices.Sorted(slices.Values(assigned))), zap.Int("new", begun), zap.Int("given_up", len(ending)))
 	}
 }

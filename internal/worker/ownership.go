@@ -69,6 +69,7 @@ func (w *Worker) own(ctx context.Context, partition int, s *settlement) {
 				s.settle(a, err)
 				<-ctx.Done()
 			}
+			a.log.Info("account given up")
 		})
 	}
 	accounts.Wait()
