@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/config"
 	"attemptstream/internal/console"
+	"attemptstream/internal/operate/groups"
 	"attemptstream/internal/operate/status"
+	"attemptstream/internal/ownership"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -48,6 +51,12 @@ func (a *app) status(ctx context.Context, account attempt.Account, output string
 	if err != nil {
 		return err
 	}
+	// Who has what is worth a line, and no error: the right to describe the group may be missing.
+	if workers, err := owners(ctx, o); err != nil {
+		o.log.Warn("which worker has which account is not known", zap.Error(err))
+	} else {
+		report.Own(workers, o.layout.State.Partitions)
+	}
 	if account != "" {
 		if err := report.Only(account); err != nil {
 			return err
@@ -57,6 +66,19 @@ func (a *app) status(ctx context.Context, account attempt.Account, output string
 		return printJSON(a.out, report)
 	}
 	return status.Table(a.out, report, console.ColoursFor(a.out, a.getenv("NO_COLOR")))
+}
+
+// owners are the workers and what each has.
+func owners(ctx context.Context, o *opened) ([]status.Worker, error) {
+	members, err := groups.Members(ctx, o.kafka, ownership.GroupID(o.layout.Events.Name), o.layout.State.Name)
+	if err != nil {
+		return nil, err
+	}
+	workers := []status.Worker{}
+	for _, m := range members {
+		workers = append(workers, status.Worker{ClientID: m.ClientID, Host: m.Host, Partitions: m.Partitions})
+	}
+	return workers, nil
 }
 
 // quiet is how long a worker that is at work may commit nothing: its fronts move every poll interval.

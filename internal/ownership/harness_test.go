@@ -20,7 +20,7 @@ import (
 	"attemptstream/internal/ownership"
 )
 
-func TestMain(m *testing.M) { kafkatest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
 
 const (
 	// patience bounds every wait.

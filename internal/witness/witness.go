@@ -116,16 +116,28 @@ func settled(ctx context.Context, admin *kadm.Client, topic string) (kadm.Listed
 // Events are the events of one account in a topic, each held to the contract.
 func Events(t testing.TB, brokers []string, topic string, account attempt.Account, opts ...kgo.Opt) []ledger.Observed {
 	t.Helper()
+	return events(t, brokers, topic, func(name attempt.Account) bool { return name == account }, opts)[account]
+}
+
+// AllEvents are the events of all accounts in a topic, each held to the contract.
+func AllEvents(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) map[attempt.Account][]ledger.Observed {
+	t.Helper()
+	return events(t, brokers, topic, func(attempt.Account) bool { return true }, opts)
+}
+
+func events(t testing.TB, brokers []string, topic string, of func(attempt.Account) bool, opts []kgo.Opt) map[attempt.Account][]ledger.Observed {
+	t.Helper()
 	records, err := Records(t.Context(), brokers, topic, opts...)
 	if err != nil {
 		t.Fatalf("read the events: %v", err)
 	}
 	partitions := partitionsOf(t, brokers, topic, opts)
 	place := kgo.StickyKeyPartitioner(nil).ForTopic(topic) // murmur2, as Java's
-	var out []ledger.Observed
+	out := map[attempt.Account][]ledger.Observed{}
 	for _, r := range records {
 		e := eventtest.Validate(t, r.Value)
-		if e.Account != string(account) {
+		account := attempt.Account(e.Account)
+		if !of(account) {
 			continue
 		}
 		where := fmt.Sprintf("event %q at partition %d offset %d", e.EventID, r.Partition, r.Offset)
@@ -147,7 +159,7 @@ func Events(t testing.TB, brokers []string, topic string, account attempt.Accoun
 		if e.Replay != nil {
 			o.ReplayID = e.Replay.ID
 		}
-		out = append(out, o)
+		out[account] = append(out[account], o)
 	}
 	return out
 }

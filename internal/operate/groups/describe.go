@@ -9,6 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/describegroups"
 	"github.com/segmentio/kafka-go/protocol/listgroups"
+
+	"attemptstream/internal/kafkatx"
 )
 
 // A Member is a consumer in a group.
@@ -69,6 +71,12 @@ const (
 	consumerProtocol = "consumer"
 	shareProtocol    = "share"
 )
+
+// Members are those of a group, with the partitions of a topic that each has; none for a group that does not exist.
+func Members(ctx context.Context, client *kafkatx.Client, group, topic string) ([]Member, error) {
+	d, err := describe(ctx, client.Kafka(), group, topic)
+	return d.members, err
+}
 
 // describe asks a group's coordinator for its state and members.
 func describe(ctx context.Context, client *kafka.Client, group, topic string) (description, error) {

@@ -12,6 +12,7 @@ type Report struct {
 	At       time.Time `json:"at"`
 	Accounts []Account `json:"accounts"` // the most alarming first
 	Hidden   []Hidden  `json:"hidden"`   // partitions of the state topic that could not be read to their ends
+	Workers  []Worker  `json:"workers"`  // that share the accounts; nil: not asked for, or Kafka does not say
 }
 
 // A Hidden is a partition of the state topic in which a transaction is open: what was committed behind it is not shown yet.
@@ -33,6 +34,8 @@ func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Secon
 // An Account is what is known of one account.
 type Account struct {
 	Name attempt.Account `json:"account"`
+	// Owner is the client id of the worker that has it, empty if none has, or it is not known.
+	Owner string `json:"owner"`
 	// Alarm is how much it needs somebody: the worst of its problems.
 	Alarm    Alarm    `json:"alarm"`
 	Problems []string `json:"problems"` // in words, the worst first

@@ -18,6 +18,7 @@ const shownGaps = 5
 func Table(w io.Writer, r *Report, colours console.Colours) error {
 	t := table{console.NewPage(w, colours)}
 	t.head(r)
+	t.workers(r.Workers)
 	for i := range r.Accounts {
 		t.account(&r.Accounts[i])
 	}
@@ -53,9 +54,23 @@ func (t table) head(r *Report) {
 	t.Line("%s at %s UTC: %s", r.Topic, clock(r.At), summary)
 }
 
+// workers are who shares the accounts.
+func (t table) workers(workers []Worker) {
+	for _, w := range workers {
+		has := "stands by"
+		if w.Accounts > 0 {
+			has = "has " + console.Counted(w.Accounts, "account", "accounts")
+		}
+		t.Text("  ", fmt.Sprintf("worker %s at %s %s", w.ClientID, strings.TrimPrefix(w.Host, "/"), has))
+	}
+}
+
 func (t table) account(a *Account) {
 	word := map[Alarm]string{Fine: t.Colours.Good("fine"), Watch: t.Colours.Strong("WATCH"), Act: t.Colours.Bad("ACT")}[a.Alarm]
 	committed := "committed " + console.Span(a.CommitAge.Duration()) + " ago"
+	if a.Owner != "" {
+		committed += "  by " + a.Owner
+	}
 	t.Line("\n%s  %s  %s", t.Colours.Strong(string(a.Name)), word, committed)
 	for _, p := range a.Problems {
 		t.Text("  ! ", p)
