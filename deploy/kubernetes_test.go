@@ -266,16 +266,16 @@ func TestKubernetesSelectorsFindThePod(t *testing.T) {
 	}
 }
 
-// Two workers of one account fence each other, and a budget that keeps the only one keeps its node from being drained.
-func TestKubernetesHasOneWorkerAtATime(t *testing.T) {
+// One worker stays, whatever is updated or drained, and the budget lets the others be moved.
+func TestKubernetesKeepsAWorker(t *testing.T) {
 	t.Parallel()
 	c := kubernetes(t)
 	spec := c.Deployment.Spec
-	if spec.Replicas == nil || *spec.Replicas != 1 || spec.Strategy.Type != apps.RecreateDeploymentStrategyType {
-		t.Errorf("replicas %v, strategy %s: want 1, Recreate", spec.Replicas, spec.Strategy.Type)
+	if rolling := spec.Strategy.RollingUpdate; spec.Replicas == nil || *spec.Replicas != 2 || rolling == nil || rolling.MaxUnavailable.IntValue() != 0 {
+		t.Errorf("replicas %v, strategy %+v: want 2, none of which goes before a new one is ready", spec.Replicas, spec.Strategy)
 	}
-	if b := c.Budget.Spec; b.MinAvailable != nil || b.MaxUnavailable == nil || b.MaxUnavailable.IntValue() < 1 {
-		t.Errorf("with the budget %+v a node could not be drained", b)
+	if b := c.Budget.Spec; b.MinAvailable == nil || b.MinAvailable.IntValue() != 1 || b.MaxUnavailable != nil {
+		t.Errorf("the budget is %+v: want one worker to stay, and a node to be drained", b)
 	}
 	if grace := c.pod().TerminationGracePeriodSeconds; grace == nil || *grace <= 10 {
 		t.Errorf("it may take 10 s to end, and has %v", grace)

@@ -45,8 +45,8 @@
 //
 // # Failure
 //
-// A coordinator that is away or moves is asked again for ever; meanwhile the lease runs. What somebody has to mend is an
-// error of [Group.Run] if the group has never counted this worker in: a group that something else has joined
-// ([ForeignError]), a missing right ([RightsError]), a session timeout that the broker does not take. Later it is logged and
-// tried again.
+// A coordinator that is away or moves is asked again for ever; meanwhile the lease runs. So is one that misses a right
+// ([RightsError]): it can be granted meanwhile. What waiting does not cure is an error of [Group.Run] if the group has never
+// counted this worker in: a group that something else has joined ([ForeignError]), a session timeout that the broker does
+// not take ([SessionError]). Later it is logged and tried again. [Group.Check] says why the group cannot be joined.
 package ownership

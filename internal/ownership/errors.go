@@ -1,10 +1,12 @@
 package ownership
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 )
 
 // ErrNotMember: the group does not count this worker in, or may not do so any more. Nothing is its to write.
@@ -23,6 +25,21 @@ func (e *ForeignError) Error() string {
 
 func (e *ForeignError) Unwrap() error { return e.Err }
 
+// MayJoin tells whether this user may join a group, without joining it or changing anything: the coordinator judges
+// rights before it finds that the member does not exist. The error is a *RightsError, or that of a coordinator that does
+// not say.
+func MayJoin(ctx context.Context, client *kafka.Client, group string) error {
+	g := New(Config{Kafka: client, Group: group})
+	a, err := g.ask(ctx, protocol.Heartbeat, heartbeatVersion, memberBody(0, "nobody"), requestTime)
+	if err == nil {
+		err = a.code()
+	}
+	if what, err := g.react(err); what == again || what == mendFirst {
+		return err
+	}
+	return nil
+}
+
 // A RightsError is a missing right on the group.
 type RightsError struct {
 	Group string
@@ -30,8 +47,8 @@ type RightsError struct {
 }
 
 func (e *RightsError) Error() string {
-	return fmt.Sprintf("not authorized to join consumer group %q, by which workers share the accounts: grant it: kafka-acls.sh --add "+
-		"--allow-principal User:NAME --operation Read --operation Describe --group %s: %v", e.Group, e.Group, e.Err)
+	return fmt.Sprintf("not authorized to join consumer group %q, by which workers share the accounts: grant Read on it: kafka-acls.sh --add "+
+		"--allow-principal User:NAME --operation Read --group %s: %v", e.Group, e.Group, e.Err)
 }
 
 func (e *RightsError) Unwrap() error { return e.Err }
@@ -61,6 +78,9 @@ const (
 	takeMember          // here is the member id to come with
 )
 
+// groupIDNotFound is a code that kafka-go has no name for. Only the embedded broker answers a member so.
+const groupIDNotFound = kafka.Error(69)
+
 // react is the one place that decides what an answer means. Its error is told with what to do.
 func (g *Group) react(err error) (reaction, error) {
 	var code kafka.Error
@@ -78,15 +98,15 @@ func (g *Group) react(err error) (reaction, error) {
 	case kafka.RebalanceInProgress, kafka.IllegalGeneration:
 		// After an answer that was lost the generation may be another one than known here; the claims hold all the same.
 		return rejoin, err
-	case kafka.UnknownMemberId, kafka.FencedInstanceID:
+	case kafka.UnknownMemberId, groupIDNotFound:
 		return forgotten, err
 	case kafka.InconsistentGroupProtocol:
 		return mendFirst, &ForeignError{g.name, err}
 	case kafka.GroupAuthorizationFailed, kafka.TopicAuthorizationFailed:
-		return mendFirst, &RightsError{g.name, err}
+		return again, &RightsError{g.name, err} // it is granted while a worker waits, and lists of rights are changed in steps
 	case kafka.InvalidSessionTimeout:
 		return mendFirst, &SessionError{g.name, err}
-	case kafka.InvalidGroupId, kafka.UnsupportedVersion, kafka.SASLAuthenticationFailed:
+	case kafka.InvalidGroupId, kafka.UnsupportedVersion:
 		return mendFirst, err
 	}
 	// The coordinator is loading, moving, or away (14, 15, 16), or the group is full (81).

@@ -66,6 +66,7 @@ type Group struct {
 	lost       chan struct{}   // closed when the lease has ended
 	confirmed  time.Time       // when the last heartbeat was sent that was answered with "as before"
 	news       chan struct{}   // closed when confirmed changes
+	trouble    error           // why the group cannot be joined; nil: it can, or nobody has tried yet
 	tenures    map[int]*tenure // by partition
 	revoked    chan struct{}   // closed when the work on all that the last assignment has taken away has ended; nil: nothing was
 	prompt     chan struct{}   // asks for a heartbeat
@@ -100,13 +101,14 @@ func closed() chan struct{} {
 // The error says what somebody has to mend before this worker can be a member.
 func (g *Group) Run(ctx context.Context, own func(ctx context.Context, partition int)) error {
 	defer g.leave()
-	pause, counted := firstPause, false
+	pause, counted, said := firstPause, false, time.Time{}
 	for ctx.Err() == nil {
 		what, err := g.rebalance(ctx, own)
+		g.note(what, err)
 		switch {
 		case ctx.Err() != nil:
 		case what == carryOn:
-			pause, counted = firstPause, true
+			pause, counted, said = firstPause, true, time.Time{}
 			g.hold(ctx)
 		case what == rejoin, what == forgotten, what == takeMember:
 			// At once, but not in a circle without end.
@@ -114,8 +116,11 @@ func (g *Group) Run(ctx context.Context, own func(ctx context.Context, partition
 		case what == mendFirst && !counted:
 			return err
 		default:
-			g.log.Warn("the group by which workers share the accounts cannot be joined, and is tried again", zap.String("group", g.name),
-				zap.Duration("in", pause), zap.Error(err))
+			if time.Since(said) > sayAgain {
+				said = time.Now()
+				g.log.Warn("the group by which workers share the accounts cannot be joined, and is tried again for ever", zap.String("group", g.name),
+					zap.Error(err))
+			}
 			g.refresh()
 			sleep(ctx, pause)
 			pause = min(2*pause, lastPause)
@@ -131,6 +136,9 @@ const (
 	lastPause   = 2 * time.Second
 )
 
+// sayAgain is how often it is logged that the group cannot be joined.
+const sayAgain = 30 * time.Second
+
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -140,12 +148,27 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Check is nil while this worker is a member that the group has heard of within the session timeout, else ErrNotMember. It
-// asks nobody. Once the lease has ended, all contexts of own have.
+// note keeps what the last try to join has come to.
+func (g *Group) note(what reaction, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch what {
+	case carryOn:
+		g.trouble = nil
+	case again, mendFirst:
+		g.trouble = fmt.Errorf("%w: %w", ErrNotMember, err)
+	}
+}
+
+// Check is nil while this worker is a member that the group has heard of within the session timeout, else ErrNotMember, with
+// the reason where the group cannot be joined. It asks nobody. Once the lease has ended, all contexts of own have.
 func (g *Group) Check() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.until.IsZero() {
+		if g.trouble != nil {
+			return g.trouble
+		}
 		return ErrNotMember
 	}
 	if !time.Now().Before(g.until) {

@@ -53,10 +53,10 @@ func TestGuideGrants(t *testing.T) {
 	b.create(t, topic)
 	// The last ones are those for the lag of groups.
 	commands := granted(t, "grant")
-	if len(commands) != 6 {
+	if len(commands) != 7 {
 		t.Fatalf("the guide has %d commands", len(commands))
 	}
-	for _, args := range commands[:4] {
+	for _, args := range commands[:5] {
 		for i := range args {
 			args[i] = strings.Replace(strings.Trim(args[i], "'"), "test-attempts", topic, 1)
 		}
@@ -80,8 +80,13 @@ func TestGuideIsTested(t *testing.T) {
 				switch a {
 				case "--topic":
 					r.kind, r.name = "topic", strings.TrimPrefix(args[i+1], "test-attempts")
-				case "--transactional-id", "--group":
-					r.kind = strings.TrimPrefix(a, "--")
+				case "--transactional-id":
+					r.kind = "transactional-id"
+				case "--group":
+					r.kind = "group"
+					if name, ok := strings.CutPrefix(args[i+1], "test-attempts"); ok {
+						r.name = name
+					}
 				}
 			}
 			for i, a := range args {
@@ -93,7 +98,7 @@ func TestGuideIsTested(t *testing.T) {
 		}
 		return rights
 	}
-	same(t, "the worker", parsed(granted(t, "grant")[:4]), worker)
+	same(t, "the worker", parsed(granted(t, "grant")[:5]), worker)
 	same(t, "an operator", parsed(granted(t, "operator")), anyCommand)
 	row := regexp.MustCompile("(?m)^\\| (`[^|]+`) \\| ([^|]*)\\| ([^|]*)\\| ([^|]*)\\| ([^|]*)\\|$")
 	rows := 0

@@ -19,7 +19,7 @@ import (
 type right struct {
 	operation kadm.ACLOperation
 	kind      string // topic, transactional-id or group, as kafka-acls.sh calls them
-	name      string // of a topic: what follows KAFKA_TOPIC
+	name      string // of a topic, or of the workers' group: what follows KAFKA_TOPIC
 }
 
 func (r right) String() string { return fmt.Sprintf("%s on %s %q", r.operation, r.kind, r.name) }
@@ -33,7 +33,15 @@ func (r right) list(topic string) *kadm.ACLBuilder {
 	case "transactional-id":
 		return b.TransactionalIDs(topic + "/").ResourcePatternType(kadm.ACLPatternPrefixed)
 	}
-	return b.Groups(group(topic))
+	return b.Groups(r.group(topic))
+}
+
+// group is the one that a right is on: the workers', or that of readers.
+func (r right) group(topic string) string {
+	if r == joinGroup {
+		return topic + ".attemptstream"
+	}
+	return group(topic)
 }
 
 // words are what must be said of the right where it is missing: the operation, what it is on, and the command that grants it.
@@ -46,6 +54,8 @@ func (r right) words(topic string) []string {
 		return []string{operation, "kafka-acls.sh", "--topic " + topic + r.name}
 	case r.kind == "topic":
 		return []string{operation, "kafka-acls.sh", "--operation " + operation, "--topic " + topic + r.name}
+	case r == joinGroup:
+		return []string{operation, "kafka-acls.sh", "--operation " + operation, "--group " + r.group(topic)}
 	case r.kind == "group":
 		return []string{group(topic), "may not describe it"}
 	}
@@ -63,9 +73,10 @@ var (
 	configEvents, configState, configLetters       = right{kadm.OpDescribeConfigs, "topic", ""}, right{kadm.OpDescribeConfigs, "topic", ".state"}, right{kadm.OpDescribeConfigs, "topic", ".dlq"}
 	transact                                       = right{kadm.OpWrite, "transactional-id", ""}
 	describeGroup, readGroup                       = right{kadm.OpDescribe, "group", ""}, right{kadm.OpRead, "group", ""}
+	joinGroup                                      = right{kadm.OpRead, "group", ".attemptstream"}
 	createEvents, createState, createLetters       = right{kadm.OpCreate, "topic", ""}, right{kadm.OpCreate, "topic", ".state"}, right{kadm.OpCreate, "topic", ".dlq"}
 
-	worker = []right{writeEvents, writeState, writeLetters, readState, configEvents, configState, configLetters, transact}
+	worker = []right{writeEvents, writeState, writeLetters, readState, configEvents, configState, configLetters, transact, joinGroup}
 )
 
 // commands are what each command needs. Read and Write have Describe with them.

@@ -27,7 +27,7 @@ func TestPasswordIsRotated(t *testing.T) {
 	sim, of := api(t)
 	topic := newTopic()
 	b.scram(t, user, kadm.ScramSha512, first)
-	b.grant(t, user, kadm.NewACLs().Topics(topic).TransactionalIDs(topic).ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpAll))
+	b.grant(t, user, kadm.NewACLs().Topics(topic).TransactionalIDs(topic).Groups(topic).ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpAll))
 	path := file(t, "password", first+"\n")
 	set := of.and("KAFKA_TOPIC", topic, "STREAM_POLL_INTERVAL", "1s", "STREAM_SETTLE_DELAY", "1s")
 	for name, value := range b.login(t, scramSSL, "scram-sha-512") {

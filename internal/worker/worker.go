@@ -109,10 +109,19 @@ func (w *Worker) Run(ctx context.Context) error {
 // Progress is where every account is, in the order of the configuration.
 func (w *Worker) Progress() []Progress {
 	var out []Progress
-	member := w.Ownership != nil && w.Ownership.Check() == nil
+	var outside error // nil: the group counts this worker in
+	if w.Ownership != nil {
+		outside = w.Ownership.Check()
+	}
 	for _, a := range w.accounts {
 		p := a.stats.progress()
-		p.Standby = member && !a.stats.isGiven()
+		if w.Ownership != nil && !a.stats.isGiven() && !p.Ended {
+			p.Standby = outside == nil
+			var reasons interface{ Unwrap() []error } // else it has only just begun to join
+			if errors.As(outside, &reasons) {
+				p.Problem = outside.Error()
+			}
+		}
 		out = append(out, p)
 	}
 	return out

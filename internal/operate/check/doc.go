@@ -10,7 +10,8 @@
 // from beyond the end of a log shows whether it may be read. For writing, an account's own transactional id is named
 // with a producer id that nobody has: Kafka refuses that as a wrong producer (INVALID_PRODUCER_ID_MAPPING) only after it
 // has found all permissions granted, for the id and for the topics, and has changed nothing by then. InitProducerID would
-// show the same, and would fence the worker that owns the id. So nothing is written and nobody is disturbed; what that
+// show the same, and would fence the worker that owns the id. Whether the group of the workers may be joined, a heartbeat of
+// a member shows that does not exist. So nothing is written and nobody is disturbed; what that
 // does not show is whether a write would find enough replicas, and for that the replicas in sync are looked at.
 //
 // # Invariants

@@ -44,6 +44,7 @@ func checkKafka(ctx context.Context, cfg *Kafka, accounts []attempt.Account, out
 	}
 	k.settings(ctx)
 	k.read(ctx)
+	k.join(ctx)
 	k.write(ctx)
 }
 

@@ -139,7 +139,7 @@ func TestTopics(t *testing.T) {
 	})
 }
 
-// On the fake broker, which has users.
+// On the fake broker, which has users, but lets everybody ask for the group: package secured has that right.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	const (
@@ -162,7 +162,7 @@ func TestRights(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := guarded(t, c.granted...)
+			w := guarded(t, append(c.granted, allow(kmsg.ACLResourceTypeGroup, read)...)...)
 			w.create()
 			r := w.run()
 			failures(t, r, c.failed)

@@ -11,6 +11,7 @@ import (
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/ownership"
 )
 
 // read finds out whether the topic that a worker reads may be read: with a fetch from beyond the end of a log, which Kafka
@@ -30,6 +31,37 @@ func (k *kafkaCheck) read(ctx context.Context) {
 		}
 		return failed(ofKafka, name, "cannot be said: %v", err)
 	})...)
+}
+
+// join finds out whether the group may be joined by which workers share the accounts: with a heartbeat of a member that
+// does not exist.
+func (k *kafkaCheck) join(ctx context.Context) {
+	group := ownership.GroupID(k.cfg.Topics.Topic)
+	name := "right to join group " + group
+	ctx, cancel := context.WithTimeoutCause(ctx, coordinatorTime, fmt.Errorf("no answer within %s", coordinatorTime))
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		err := ownership.MayJoin(ctx, k.client.Kafka(), group)
+		var refused *ownership.RightsError
+		switch {
+		case err == nil:
+			k.out.add(ok(ofKafka, name, "granted"))
+			return
+		case errors.As(err, &refused):
+			k.out.add(failed(ofKafka, name, "missing: grant Read on it: kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME "+
+				"--operation Read --group %s", k.cfg.Brokers[0], group))
+			return
+		case ctx.Err() != nil:
+			k.out.add(failed(ofKafka, name, "cannot be said: %v", err))
+			return
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
 }
 
 const (
