@@ -72,6 +72,7 @@ func startWorkedStream(t *testing.T) *workedStream {
 		if r.code == exitDone {
 			report := w.decode(r)
 			if len(report.Accounts) == 1 && caughtUp(&report.Accounts[0]) {
+				w.owned(report)
 				break
 			}
 		}
@@ -84,6 +85,20 @@ func startWorkedStream(t *testing.T) *workedStream {
 	worker.cancel()
 	worker.wait(exitDone)
 	return w
+}
+
+// owned checks, while the worker runs, that it is named, and that its group is not taken for one of consumers.
+func (w *workedStream) owned(report *status.Report) {
+	w.t.Helper()
+	if a := report.Accounts[0]; len(report.Workers) != 1 || !strings.HasPrefix(a.Owner, "attemptstream") ||
+		report.Workers[0].ClientID != a.Owner || report.Workers[0].Accounts != 1 {
+		w.t.Errorf("the account is of %q, the workers are %+v", a.Owner, report.Workers)
+	}
+	r := start(w.t, w.env, "lag")
+	r.wait(exitDone)
+	if !strings.Contains(r.out.String(), "0 consumer groups") {
+		w.t.Errorf("no consumer reads the topic, and lag says: %s", r.out.String())
+	}
 }
 
 func caughtUp(a *status.Account) bool {

@@ -77,6 +77,22 @@ func TestReadiness(t *testing.T) {
 		o.p.Ended, o.p.Problem = true, (&worker.FencedError{Err: errors.New("fenced")}).Error()
 		o.is("it is not read any more", "another attemptstream has taken over")
 	})
+	t.Run("another worker has it, and then this one", func(t *testing.T) {
+		o := observe(t)
+		o.p.Standby = true
+		o.is() // it has never had it
+		o.p.Standby = false
+		o.owned(40 * time.Second)
+		o.is()
+		o.p.Owned, o.p.Standby = false, true
+		o.pass(10 * time.Hour)
+		o.is()
+		o.p.Standby = false
+		o.owned(40 * time.Second)
+		o.is()
+		o.pass(time.Hour)
+		o.is("nothing was read for")
+	})
 	t.Run("catching up from long ago", func(t *testing.T) {
 		o := observe(t)
 		o.owned(100 * time.Hour)

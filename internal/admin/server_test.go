@@ -147,10 +147,36 @@ func TestReadyz(t *testing.T) {
 			"apac: ready\nemea: not ready: not taken over yet: take over: Kafka is away\n"},
 		"another owner": {[]worker.Progress{{Account: "emea", Ended: true, Problem: "another attemptstream has taken over this account"}}, 503,
 			"emea: not ready: it is not read any more: another attemptstream has taken over this account\n"},
+		"stands by": {[]worker.Progress{{Account: "emea", Standby: true}}, 200, "emea: ready\n"},
 	} {
 		_, site := serve(t, admin.Config{Progress: accounts(c.accounts...)})
 		if res, body := get(t, "GET", site.URL+"/readyz"); res.StatusCode != c.code || body != c.want {
 			t.Errorf("%s: %d\n%s", name, res.StatusCode, body)
+		}
+	}
+}
+
+// A worker that stands by says so, and is well; with accounts of its own it says how many others have.
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	one, two := worker.Progress{Account: "emea", Standby: true}, worker.Progress{Account: "apac", Standby: true}
+	own := idle("amer", time.Now(), time.Hour)
+	for want, list := range map[string][]worker.Progress{
+		"Another worker reads this account; this one stands by.": {one},
+		"Other workers read all accounts; this one stands by.":   {one, two},
+		"Other workers read 2 of 3 accounts.":                    {one, own, two},
+	} {
+		_, site := serve(t, admin.Config{Progress: accounts(list...)})
+		_, body := get(t, "GET", site.URL+"/status")
+		var r admin.Report
+		if err := json.Unmarshal([]byte(body), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict.Text != want && r.Verdict.Detail != want || r.Verdict.Alarm != admin.Fine || !r.Ready {
+			t.Errorf("want %q: %+v", want, r.Verdict)
+		}
+		if len(list) == 3 && (r.Through == nil || !strings.HasPrefix(r.Verdict.Text, "Everything up to")) {
+			t.Errorf("with an account of its own: %+v", r.Verdict)
 		}
 	}
 }

@@ -217,14 +217,6 @@ func (w *world) has(name string) (partitions []int) {
 	return partitions
 }
 
-// load is how many accounts a member has.
-func (w *world) load(name string) (n int) {
-	for _, p := range w.has(name) {
-		n += w.accounts[p]
-	}
-	return n
-}
-
 // await waits until something is so.
 func (w *world) await(what string, ok func() bool) {
 	w.t.Helper()

@@ -8,6 +8,10 @@
 // it reads span by span. Spans are fetched side by side, judged in order, and committed in order; a transaction takes
 // every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint.
 //
+// Which accounts are this worker's, an Ownership says (package ownership): an account is worked on while its partition of the
+// state topic is this worker's. When that ends in order, its session finishes or aborts the transaction; when it ends because
+// nothing was heard of the group for too long, the session says no more to Kafka.
+//
 // A replay is read beside all that, when nothing else is due, at a pace of its own, and stands back at once when a front is.
 // Requests for replays are found in recovery and later by a listener, one for each partition of the state topic.
 //
@@ -24,6 +28,6 @@
 // # Failure
 //
 // Answers that fail are the schedule's business (package schedule, Run.Failed). A key that is refused, or a request that
-// the API calls wrong, stops the account where it is until it is mended, and no other account. A fenced account ends: it
-// has another owner. Anything else ends the session, and a new one begins after a back-off.
+// the API calls wrong, stops the account where it is until it is mended, and no other account. A fenced account waits until
+// the group has said that it is still this worker's, and begins a new session then. Anything else ends the session, and a new one begins after a back-off.
 package worker

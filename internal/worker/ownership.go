@@ -43,7 +43,7 @@ func (w *Worker) runOwned(ctx context.Context) error {
 	return s.errors(w.accounts)
 }
 
-// own reads the accounts of a partition until ctx ends or none of them is left to be read.
+// own reads the accounts of a partition until ctx ends.
 func (w *Worker) own(ctx context.Context, partition int, s *settlement) {
 	var accounts, listening sync.WaitGroup
 	hear, silence := context.WithCancel(ctx)

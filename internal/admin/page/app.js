@@ -180,7 +180,7 @@
       return el("details", { class: "account", "data-key": a.account },
         el("summary", { "data-alarm": a.alarm }, el("span", { class: "mark", "aria-hidden": "true" }), el("span", { class: "name muted" }, a.account),
           a.states.length > 0 ? strip(a, a.states, [panels(ms(a.start)).pop()], width / 3, "the last hour") : el("div", { class: "strip" }),
-          el("span", { class: "said" + (a.alarm === "fine" ? " muted" : "") }, a.alarm === "fine" ? when(ms(a.coveredThrough)) : brief(a))),
+          el("span", { class: "said" + (a.alarm === "fine" ? " muted" : "") }, a.standby ? "another worker has it" : a.alarm === "fine" ? when(ms(a.coveredThrough)) : brief(a))),
         el("div", {}, open ? [a.problems.length > 0 && el("p", { class: "problems", "data-alarm": a.alarm }, a.problems.join("; ")), coverage(a, width)] : []));
     });
     return el("section", { "aria-labelledby": "h-coverage", "data-key": "coverage" },
