@@ -18,13 +18,16 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Read iMocha and tell Kafka, until it is stopped",
 		Long: `Reads every account's states window by window and tells Kafka once what happened to each invitation.
-Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and exits 0.`,
+Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and exits 0.
+
+Workers with the same settings share the accounts: what one leaves goes on at another one within
+seconds. With one account the second worker stands by.`,
 		Example: `  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 IMOCHA_API_KEY_FILE=/run/secrets/imocha attemptstream run
   KAFKA_BROKERS=embedded IMOCHA_API_KEY_FILE=key STREAM_START_AT=-7d attemptstream run --once`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.run(c.Context(), once) },
 	}
-	c.Flags().BoolVar(&once, "once", false, "exit 0 when it has caught up")
+	c.Flags().BoolVar(&once, "once", false, "exit 0 when all accounts have caught up, here or at other workers")
 	return c
 }
 

@@ -26,7 +26,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show how far each account has been read: covered through, front, gaps, ages, counts",
 		Long: `Says per account and state how far iMocha has been read, and what is wrong, from Kafka alone: it
 does not matter whether a worker runs, and a worker does not notice. The account that needs somebody
-most stands first. Times are UTC.
+most stands first. Which worker has which account, the group of the workers says. Times are UTC.
 
 It reports and judges nothing by its exit code: 0 also when accounts are in trouble. Scripts read
 --output json.`,
