@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 )
 
@@ -22,7 +23,7 @@ func lives(seed uint64) imochasim.Lives {
 
 // Whichever ends of a window belong to it, everything is told once.
 func TestBoundaries(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for i, b := range imochasim.Boundaries() {
 			t.Run(b.String(), func(t *testing.T) {
 				t.Parallel()
@@ -37,7 +38,7 @@ func TestBoundaries(t *testing.T) {
 
 // An API that silently cuts its answers is read completely.
 func TestCaps(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for i, most := range []int{50, 100, 500, 1000} {
 			for _, newest := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%d newest %v", most, newest), func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestCaps(t *testing.T) {
 
 // Requests that fail, in every way in which they may be asked again, change nothing of what is told.
 func TestFailingRequests(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for i, b := range imochasim.Boundaries() {
 			t.Run(b.String(), func(t *testing.T) {
 				t.Parallel()

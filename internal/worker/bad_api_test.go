@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/witness"
 	"attemptstream/internal/worker"
@@ -60,7 +61,7 @@ func TestWrongKeyAndWrongAddress(t *testing.T) {
 		},
 	}
 	t.Parallel()
-	brokers := embeddedBroker(t)
+	brokers := brokertest.Embedded(t)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +117,7 @@ func (w *world) faults(kind imochasim.FaultKind) {
 // A path that is not the API's, as a mistake in the address makes it.
 func TestWrongPath(t *testing.T) {
 	t.Parallel()
-	w := badWorld(t, embeddedBroker(t), imochasim.Config{})
+	w := badWorld(t, brokertest.Embedded(t), imochasim.Config{})
 	right := w.url
 	w.url += "/api"
 	mustMention(t, w.end(w.worker(nil)), "HTTP 404", "check that IMOCHA_BASE_URL is the API's address")
@@ -128,7 +129,7 @@ func TestWrongPath(t *testing.T) {
 // Nobody listens at the address: the worker waits for the API, says so, and goes on when it is there.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
-	w := badWorld(t, embeddedBroker(t), imochasim.Config{})
+	w := badWorld(t, brokertest.Embedded(t), imochasim.Config{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +179,7 @@ func TestUnreadableAnswers(t *testing.T) {
 		imochasim.Reset:          {"no answer", "the network"},
 	}
 	t.Parallel()
-	brokers := embeddedBroker(t)
+	brokers := brokertest.Embedded(t)
 	for kind, words := range tests {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -224,7 +225,7 @@ func TestOddEntries(t *testing.T) {
 		`{"testInvitationId":910005,"testStatus":"Completed","":"","a":{"b":[null,true,1e9]}}`,
 		`{"testInvitationId":9223372036854775807,"testStatus":"Testleft"}`,
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := badWorld(t, brokers, imochasim.Config{Duplicates: 1})
 		at := day.Add(7 * time.Minute)
 		for _, raw := range events {
@@ -257,7 +258,7 @@ func (w *world) add(state attempt.State, at time.Time, raw string) {
 // Members that the contract does not name are told as they came, whatever stands before and after them in the answer.
 func TestAdditionalMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, embeddedBroker(t), imochasim.Config{}, day, day.Add(time.Hour))
+	w := newWorld(t, brokertest.Embedded(t), imochasim.Config{}, day, day.Add(time.Hour))
 	want := map[int64]string{}
 	for i := range 200 {
 		id, extra := int64(940000+i), fmt.Sprintf(`"score":%d.50,"tags":["a%d",null],"nested":{"n":%d}`, i, i, i)

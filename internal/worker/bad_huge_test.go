@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/witness"
 )
@@ -27,7 +28,7 @@ func TestHugeAnswer(t *testing.T) {
 		"in one second":    {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, embeddedBroker(t), imochasim.Config{}, day, day.Add(time.Hour))
+			w := newWorld(t, brokertest.Embedded(t), imochasim.Config{}, day, day.Add(time.Hour))
 			w.timeout = patience
 			w.schedule.WindowMax = time.Hour
 			text := strings.Repeat("a report that goes on and on ", size/29)

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
 	"attemptstream/internal/topics"
@@ -32,7 +33,7 @@ func noise(seed uint64, n int) string {
 // becomes a gap, all else is told meanwhile, the operator hears which topic it is and what to raise, and once it is raised
 // they are told.
 func TestEntryLargerThanItsTopicAllows(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		start := time.Now().Add(-time.Hour).Truncate(time.Second)
 		w := newWorld(t, brokers, imochasim.Config{}, start, start.Add(50*time.Minute))
 		w.timeout, w.schedule.WindowMax = 10*time.Second, 2*time.Minute

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/state"
@@ -34,7 +35,7 @@ func TestStateThatCannotBeRead(t *testing.T) {
 		"another account's checkpoint": {"default/checkpoint", `{"version":1,"account":"other","states":{}}`,
 			[]string{"it is that of account", "restore the topic"}},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -97,7 +98,7 @@ func (w *world) delete(topic string) {
 // The state topic is deleted under a worker that runs: it ends and says why. That no start creates it empty, which would tell
 // everything again, is package topics' business.
 func TestStateTopicDeleted(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{}, day, day.Add(20*time.Minute))
 		w.populate(lives(81))
 		w.schedule.Stop = 0
@@ -127,7 +128,7 @@ func TestStateTopicDeleted(t *testing.T) {
 
 // A state topic that was created anew between two sessions of a worker does not make it begin anew.
 func TestStateTopicCreatedAgain(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{}, day, day.Add(20*time.Minute))
 		w.populate(lives(82))
 		end := w.schedule.Stop
@@ -226,7 +227,7 @@ func (w *world) untilEnds(topic string, good func(kadm.ListedOffsets) bool) {
 // The topic of events is deleted under a worker that runs: it waits and says so. Created again by a restart, it gets what
 // was not told before, and nothing of what was.
 func TestEventsTopicDeleted(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{}, day, day.Add(20*time.Minute))
 		w.populate(lives(83))
 		end := w.schedule.Stop

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/worker"
@@ -42,7 +43,7 @@ func TestCrashAndTakeover(t *testing.T) {
 		"committed, before memory changes":   {requestCommit, 1, answered},
 		"the third committed, before memory": {requestCommit, 3, answered},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, at := range points {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -130,7 +131,7 @@ func TestLostRequestsAndAnswers(t *testing.T) {
 		"outcome unknown, committed":                 {[]point{{requestCommit, 2, answerLost}}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
 		"outcome unknown, not committed":             {[]point{{requestCommit, 2, neverSent}}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, lost := range losses {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

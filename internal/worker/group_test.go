@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/ownership"
 	"attemptstream/internal/topics"
 	"attemptstream/internal/worker"
@@ -62,7 +63,7 @@ func TestFrozenLongerThanSession(t *testing.T) {
 		"EndTxn, answer lost":         {requestCommit, 3, answerLost},
 		"committed, memory as it was": {requestCommit, 1, answered},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, at := range points {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -115,7 +116,7 @@ func TestFrozenLongerThanSession(t *testing.T) {
 
 // A worker that is to end when all is read ends too where another one reads, and says of the accounts that they are another's.
 func TestOnceBesideAnother(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := crashWorld(t, brokers)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
@@ -164,7 +165,7 @@ func TestOnceBesideAnother(t *testing.T) {
 // The state topic is given more partitions, so that an account's memory lies elsewhere: the worker says so, and tells nothing
 // again.
 func TestStateMoved(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := crashWorld(t, brokers)
 		first := w.read(inGroup)
 		told := w.records()

@@ -11,16 +11,13 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
 
 	"attemptstream/internal/attempt"
-	"attemptstream/internal/embedded"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/event"
 	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
-	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 	"attemptstream/internal/topics"
@@ -32,34 +29,6 @@ import (
 const patience = 3 * time.Minute
 
 const account = attempt.DefaultAccount
-
-// onBrokers runs a test on the embedded broker, and on a real Apache Kafka if there is one.
-func onBrokers(t *testing.T, test func(t *testing.T, brokers []string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embeddedBroker(t))
-	})
-	t.Run("kafka", func(t *testing.T) {
-		t.Parallel()
-		test(t, kafkatest.Shared(t).Addrs())
-	})
-}
-
-func embeddedBroker(t testing.TB) []string {
-	t.Helper()
-	b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return []string{b.Addr()}
-}
 
 // A world is a simulated API and a topic, in which workers come and go.
 type world struct {
@@ -138,20 +107,12 @@ func (w *world) worker(transport kafka.RoundTripper, change ...func(*worker.Conf
 	}
 	c := worker.Config{
 		Accounts: []worker.Account{{Name: account, API: api}}, Kafka: client, Topics: layout, Events: encoder,
-		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: logger(w.t),
+		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: brokertest.Logger(w.t),
 	}
 	for _, f := range change {
 		f(&c)
 	}
 	return &process{worker.New(c), client}
-}
-
-// logger writes to the test's log if ATTEMPTSTREAM_TEST_LOG is set: it is much.
-func logger(t testing.TB) *zap.Logger {
-	if os.Getenv("ATTEMPTSTREAM_TEST_LOG") == "" {
-		return zap.NewNop()
-	}
-	return zaptest.NewLogger(t)
 }
 
 // read runs a worker until it has read everything.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/operate/replay"
 	"attemptstream/internal/worker"
@@ -35,7 +36,7 @@ func TestReplayCrashAndTakeover(t *testing.T) {
 		"the third committed, before memory":   {requestCommit, 3, answered},
 		"EndTxn of the first, its answer lost": {requestCommit, 1, answerLost},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, at := range points {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -95,7 +96,7 @@ func TestReplayLostRequestsAndAnswers(t *testing.T) {
 		"outcome unknown, committed":                 {point{requestCommit, 4, answerLost}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
 		"outcome unknown, not committed":             {point{requestCommit, 4, neverSent}, timeout + time.Second, kafkatx.ErrUnknownOutcome},
 	}
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for name, lost := range losses {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

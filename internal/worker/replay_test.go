@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
 	"attemptstream/internal/operate/replay"
@@ -22,7 +23,7 @@ import (
 // A range is told again, each attempt once and in order, while what is new goes on; whatever ends of windows belong to
 // them. Two replays have their turns one after the other, of different states and ranges that overlap.
 func TestReplay(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		for i, b := range imochasim.Boundaries() {
 			t.Run(b.String(), func(t *testing.T) {
 				t.Parallel()
@@ -77,7 +78,7 @@ func (w *world) plant(first int64, at ...time.Time) map[telling]bool {
 
 // With MissingOnly nothing is told but what never was, also from before all that was read.
 func TestReplayMissingOnly(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{Seed: 5}, day, day.Add(2*time.Hour))
 		w.populate(fewLives(5))
 		before := w.plant(9_000_000_000, day.Add(-50*time.Minute), day.Add(-30*time.Minute), day.Add(-29*time.Minute), day.Add(-time.Minute))
@@ -122,7 +123,7 @@ func TestReplayMissingOnly(t *testing.T) {
 
 // Who cancels a replay ends it where it is, and the next one has its turn. What it remembered is deleted.
 func TestReplayCancelled(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := crashWorld(t, brokers)
 		w.read()
 		waits := w.ask(replay.Wish{From: w.schedule.Start, To: attempt.InstantOf(day.Add(30 * time.Minute))})
@@ -183,7 +184,7 @@ func (w *world) blocksGone(s *stage) {
 
 // Requests that cannot be carried out are refused with a reason, and stop nothing.
 func TestReplayRefused(t *testing.T) {
-	onBrokers(t, func(t *testing.T, brokers []string) {
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
 		w := newWorld(t, brokers, imochasim.Config{Seed: 7}, day, day.Add(time.Hour))
 		w.populate(fewLives(7))
 		w.schedule.States = []attempt.State{attempt.Completed, attempt.Expired}

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/embedded"
 	"attemptstream/internal/event"
 	"attemptstream/internal/imocha"
@@ -62,7 +63,7 @@ func inVirtualTime(t *testing.T, sim imochasim.Config, test func(w *virtualWorld
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &virtualWorld{
-			T: t, net: &kfake.VirtualNetwork{}, began: time.Now(), log: logger(t),
+			T: t, net: &kfake.VirtualNetwork{}, began: time.Now(), log: brokertest.Logger(t),
 			keys: map[attempt.Account]string{account: "key"},
 			schedule: schedule.Settings{
 				States: attempt.States(), Start: attempt.InstantOf(time.Now()), PollInterval: 30 * time.Second,
