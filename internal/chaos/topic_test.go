@@ -14,8 +14,9 @@ import (
 func (w *world) quiet(p *process) {
 	w.t.Helper()
 	arrived := w.api.hold()
-	// What is asked for again after its time had passed shows that the round before it has ended, with its commit.
-	eventually(w.t, "what was held up is asked for again", func() bool { return w.api.requests() >= arrived+12 || p.ended() }, p.tail)
+	// At most three spans of three states are read side by side, and each gives up after three tries: one more request belongs
+	// to the round after it, which begins when the round has been committed.
+	eventually(w.t, "what was held up is asked for again", func() bool { return w.api.requests() > arrived+3*3*3 || p.ended() }, p.tail)
 	w.settle()
 }
 
