@@ -42,7 +42,7 @@ func (s *Server) build(now time.Time) *Report {
 		r.Through = nil
 	}
 	slices.SortStableFunc(r.Accounts, func(x, y Account) int {
-		return cmp.Or(y.Alarm.rank()-x.Alarm.rank(), one(x.Ready)-one(y.Ready), cmp.Compare(y.Gaps, x.Gaps), cmp.Compare(x.Name, y.Name))
+		return cmp.Or(y.Alarm.Rank()-x.Alarm.Rank(), one(x.Ready)-one(y.Ready), cmp.Compare(y.Gaps, x.Gaps), cmp.Compare(x.Name, y.Name))
 	})
 	if s.config.Groups != nil {
 		r.Groups = groupsOf(s.config.Groups())
@@ -101,7 +101,7 @@ func (a *Account) judge(p *worker.Progress, readiness *Readiness, now time.Time)
 }
 
 func (a *Account) problem(alarm Alarm, text string) {
-	if alarm.rank() > a.Alarm.rank() {
+	if alarm.Rank() > a.Alarm.Rank() {
 		a.Alarm = alarm
 	}
 	a.Problems = append(a.Problems, text)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/operate/status"
 )
 
 // A Report is how a worker is doing at one moment: the answer of /status, and what the page shows. Members are added to it
@@ -34,25 +35,15 @@ type Verdict struct {
 	Detail string `json:"detail"` // may be empty
 }
 
-// An Alarm is how much something needs somebody.
-type Alarm string
+// An Alarm is how much something needs somebody, in the words of the command status.
+type Alarm = status.Alarm
 
 // From nothing to somebody has to get up.
 const (
-	Fine  Alarm = "fine"
-	Watch Alarm = "watch" // it may mend itself
-	Act   Alarm = "act"
+	Fine  = status.Fine
+	Watch = status.Watch
+	Act   = status.Act
 )
-
-func (a Alarm) rank() int {
-	switch a {
-	case Fine:
-		return 0
-	case Watch:
-		return 1
-	}
-	return 2
-}
 
 // Rates are how fast it has been, all accounts together.
 type Rates struct {

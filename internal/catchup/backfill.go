@@ -1,13 +1,9 @@
 package catchup
 
 import (
-	"cmp"
-	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/schollz/progressbar/v3"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/console"
@@ -121,23 +117,22 @@ type Status struct {
 	Problem        string // what is wrong at the moment; empty: nothing
 }
 
-// Widths of the bar; where a terminal has no room for the narrowest one, words are cut off.
+// Where a terminal has no room for the narrowest bar, words are cut off.
 const (
-	widestBar   = 30
 	narrowBar   = 10
-	aroundBar   = len(" 100% ||  ") + 1 // and the last column stays free: some terminals wrap when it is used
 	smallestFit = 20
 )
 
 // Line is the status in at most width columns.
 func (s *Status) Line(width int) string {
 	words := s.words()
-	room := width - aroundBar
+	room := width - console.AroundBar
 	if room < smallestFit {
 		return ""
 	}
-	bar := min(widestBar, max(narrowBar, room-utf8.RuneCountInString(words)))
-	return drawBar(s.Covered, s.Total, bar, cut(words, room-bar))
+	bar := min(console.WidestBar, max(narrowBar, room-utf8.RuneCountInString(words)))
+	// The end moves away as time goes on, and accounts come and go.
+	return console.Bar(int64(s.Covered/time.Second), int64(s.Total/time.Second), bar, cut(words, room-bar))
 }
 
 func (s *Status) words() string {
@@ -162,24 +157,4 @@ func cut(text string, width int) string {
 		return text
 	}
 	return string([]rune(text)[:max(0, width-1)]) + "…"
-}
-
-// drawBar is a line of progressbar's. Only its drawing is used: its own times and rates are of one count that only grows,
-// by a clock of its own, while here the end moves away as time goes on, and accounts come and go.
-func drawBar(done, total time.Duration, width int, words string) string {
-	bar := progressbar.NewOptions64(max(1, int64(total/time.Second)),
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(width),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "|", BarEnd: "|"}),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetDescription(words),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-	)
-	// One second less than all is never drawn as finished, which would be another form. Only whole percents are drawn by
-	// Set64, so RenderBlank does it below the first. Neither can fail within the bar's range, but then words must do.
-	_ = bar.Set64(min(int64(done/time.Second), max(0, int64(total/time.Second)-1)))
-	if bar.String() == "" {
-		_ = bar.RenderBlank()
-	}
-	return strings.TrimRight(strings.TrimPrefix(cmp.Or(bar.String(), words), "\r "), " ")
 }

@@ -1,17 +1,12 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
-	"github.com/schollz/progressbar/v3"
 	"go.uber.org/zap"
 
 	"attemptstream/internal/console"
@@ -81,28 +76,7 @@ func percent(done, total int64) int64 {
 	return 100 * done / total
 }
 
-const widestBar = 30
-
 // bar is a phase as a line of at most width columns; empty where there is no room for one.
 func bar(phase string, done, total, found int64, width int) string {
-	words := fmt.Sprintf("%s, %s so far", phase, console.Counted(found, "entry", "entries"))
-	around := len(" 100% ||  ") + 1 // and the last column stays free: some terminals wrap when it is used
-	length := min(widestBar, width-around-utf8.RuneCountInString(words))
-	if length < 5 {
-		return ""
-	}
-	b := progressbar.NewOptions64(max(1, total),
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(length),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "|", BarEnd: "|"}),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetDescription(words),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-	)
-	// All but one is never drawn as finished, which would be another form; below the first percent nothing is drawn by Set64.
-	_ = b.Set64(min(done, max(0, total-1)))
-	if b.String() == "" {
-		_ = b.RenderBlank()
-	}
-	return strings.TrimRight(strings.TrimPrefix(cmp.Or(b.String(), words), "\r "), " ")
+	return console.BarLine(done, total, fmt.Sprintf("%s, %s so far", phase, console.Counted(found, "entry", "entries")), width)
 }

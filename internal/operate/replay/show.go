@@ -1,14 +1,10 @@
 package replay
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/schollz/progressbar/v3"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/console"
@@ -127,30 +123,10 @@ func (r *Row) note() string {
 
 func span(seconds int64) string { return console.Span(time.Duration(seconds) * time.Second) }
 
-const widestBar = 30
-
 // Bar is how far a replay has come, as a line of at most width columns; empty where there is no room for one.
 func Bar(replays []*Replay, width int) string {
 	share, told := Share(replays)
 	words := fmt.Sprintf("replay %s, %s told", replays[0].ID, console.Counted(told, "event", "events"))
-	around := len(" 100% ||  ") + 1 // and the last column stays free: some terminals wrap when it is used
-	length := min(widestBar, width-around-utf8.RuneCountInString(words))
-	if length < 5 {
-		return ""
-	}
 	const steps = 1000
-	b := progressbar.NewOptions64(steps,
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(length),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "|", BarEnd: "|"}),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetDescription(words),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-	)
-	// All but one is never drawn as finished, which would be another form; below the first percent nothing is drawn by Set64.
-	_ = b.Set64(min(int64(share*steps), steps-1))
-	if b.String() == "" {
-		_ = b.RenderBlank()
-	}
-	return strings.TrimRight(strings.TrimPrefix(cmp.Or(b.String(), words), "\r "), " ")
+	return console.BarLine(int64(share*steps), steps, words, width)
 }

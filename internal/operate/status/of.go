@@ -80,7 +80,7 @@ func (a *Account) judge(now time.Time, quiet time.Duration) {
 
 func (a *Account) problem(alarm Alarm, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if alarm.rank() > a.Alarm.rank() {
+	if alarm.Rank() > a.Alarm.Rank() {
 		// What is worse than all before stands first.
 		a.Alarm, a.Problems = alarm, slices.Insert(a.Problems, 0, text)
 		return
@@ -106,7 +106,7 @@ func byAlarm(x, y Account) int {
 			work = 1
 		}
 	}
-	return cmp.Or(cmp.Compare(y.Alarm.rank(), x.Alarm.rank()), work, cmp.Compare(y.oldest(), x.oldest()), cmp.Compare(x.Name, y.Name))
+	return cmp.Or(cmp.Compare(y.Alarm.Rank(), x.Alarm.Rank()), work, cmp.Compare(y.oldest(), x.oldest()), cmp.Compare(x.Name, y.Name))
 }
 
 // clock is a time as tables have it.

@@ -106,7 +106,8 @@ const (
 	Act   Alarm = "act"
 )
 
-func (a Alarm) rank() int {
+// Rank orders alarms: the more it is, the sooner.
+func (a Alarm) Rank() int {
 	switch a {
 	case Fine:
 		return 0
