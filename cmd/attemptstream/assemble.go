@@ -63,18 +63,9 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 	}
 	var accounts []worker.Account
 	for _, a := range set.IMocha.Accounts {
-		client, err := imocha.New(imocha.Config{
-			BaseURL:        set.IMocha.BaseURL.String(),
-			Account:        a.Name,
-			Key:            key{a.Key},
-			RequestTimeout: set.IMocha.RequestTimeout,
-			RateLimit:      set.IMocha.RateLimit,
-			Concurrency:    set.IMocha.Concurrency,
-			UserAgent:      "attemptstream/" + version,
-			Waited:         meter.Waited(a.Name),
-		})
+		client, err := newAPI(set.IMocha, a, func(c *imocha.Config) { c.Waited = meter.Waited(a.Name) })
 		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+			return nil, err
 		}
 		s.closers = append(s.closers, client.Close)
 		accounts = append(accounts, worker.Account{Name: a.Name, API: client})
@@ -96,7 +87,7 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 			Stop:             stop,
 		},
 		Concurrency: set.IMocha.Concurrency,
-		ReplayRate:  set.IMocha.RateLimit / 2, // what is new has the rest
+		ReplayRate:  beside(set.IMocha).RateLimit,
 		Compression: set.Kafka.Compression,
 		Log:         log,
 		Meter:       meter,
@@ -118,11 +109,6 @@ func (s *system) membership(accounts []worker.Account, log *zap.Logger) *ownersh
 	return ownership.New(ownership.Config{Kafka: s.kafka.Kafka(), Group: ownership.GroupID(s.layout.Events.Name),
 		Topic: s.layout.State.Name, Accounts: counts, ClientID: client, Log: log.Named("group")})
 }
-
-// key is an account's key for its client, which asks again when the API refuses it.
-type key struct{ secret config.Secret }
-
-func (k key) Key() (string, error) { return k.secret.Read() }
 
 // connect reaches Kafka and makes sure of the topics.
 func (s *system) connect(ctx context.Context, set config.Kafka, log *zap.Logger) error {

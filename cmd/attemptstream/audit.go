@@ -155,13 +155,10 @@ func auditAccounts(set config.IMocha, only attempt.Account) (accounts []audit.Ac
 		if only != "" && a.Name != only {
 			continue
 		}
-		client, err := imocha.New(imocha.Config{
-			BaseURL: set.BaseURL.String(), Account: a.Name, Key: key{a.Key}, RequestTimeout: set.RequestTimeout,
-			RateLimit: set.RateLimit / 2, Concurrency: max(1, set.Concurrency/2), UserAgent: "attemptstream/" + version,
-		})
+		client, err := newAPI(beside(set), a)
 		if err != nil {
 			closeAll()
-			return nil, nil, fmt.Errorf("account %s: %w", a.Name, err)
+			return nil, nil, err
 		}
 		clients = append(clients, client)
 		accounts = append(accounts, audit.Account{Name: a.Name, API: client})
