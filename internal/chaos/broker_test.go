@@ -28,7 +28,7 @@ func TestBrokerRestart(t *testing.T) {
 	kill := func(m moment, pause time.Duration) {
 		t.Helper()
 		if !w.await(p, m) {
-			t.Fatalf("the process ended after %d deaths of the broker: %v\n%s", kills, p.cmd.ProcessState, p.tail())
+			t.Fatalf("the process ended after %d deaths of the broker: %v\n%s", kills, p.State(), p.Tail())
 		}
 		cluster.Kill(0)
 		kills++

@@ -18,18 +18,18 @@ import (
 const slack = 15 * time.Second
 
 // begun is how often the process has taken an account over.
-func (p *process) begun() int { return p.count("account taken over") }
+func (p *process) begun() int { return p.Count("account taken over") }
 
 // becomes waits until a process takes the account over once more, and returns how long it took.
 func (w *world) becomes(owner *process, times int, within time.Duration) time.Duration {
 	w.t.Helper()
 	since := time.Now()
 	eventually(w.t, "the other one takes the account over", func() bool {
-		if owner.ended() {
-			w.t.Fatalf("the process ended (%v); its log ends:\n%s", owner.cmd.ProcessState, owner.tail())
+		if owner.Ended() {
+			w.t.Fatalf("the process ended (%v); its log ends:\n%s", owner.State(), owner.Tail())
 		}
 		return owner.begun() > times
-	}, owner.tail)
+	}, owner.Tail)
 	took := time.Since(since)
 	if took > within+slack {
 		w.t.Errorf("taken over after %s: want %s", took, within)
@@ -56,8 +56,8 @@ func TestTwoWorkers(t *testing.T) {
 	standby := w.start("run")
 	standby.says("new generation")
 	for range rounds {
-		if !w.await(owner, pick(random, "time", "writing")) || !owner.kill() {
-			t.Fatalf("the process ended: %s", owner.tail())
+		if !w.await(owner, pick(random, "time", "writing")) || !owner.Kill() {
+			t.Fatalf("the process ended: %s", owner.Tail())
 		}
 		note("killed", w.becomes(standby, 0, ownership.SessionTimeout+3*time.Second))
 		owner, standby = standby, w.start("run")
@@ -65,23 +65,23 @@ func TestTwoWorkers(t *testing.T) {
 	}
 	for range 2 * rounds {
 		if !w.await(owner, pick(random, "time", "open")) {
-			t.Fatalf("the process ended: %s", owner.tail())
+			t.Fatalf("the process ended: %s", owner.Tail())
 		}
-		before, lost := standby.begun(), owner.count("nothing more is told")
-		owner.signal(syscall.SIGSTOP)
+		before, lost := standby.begun(), owner.Count("nothing more is told")
+		owner.Signal(syscall.SIGSTOP)
 		note("frozen", w.becomes(standby, before, ownership.SessionTimeout+3*time.Second))
 		w.growth(standby)
-		owner.signal(syscall.SIGCONT)
-		eventually(t, "the one that was frozen notices", func() bool { return owner.count("nothing more is told") > lost }, owner.tail)
+		owner.Signal(syscall.SIGCONT)
+		eventually(t, "the one that was frozen notices", func() bool { return owner.Count("nothing more is told") > lost }, owner.Tail)
 		owner, standby = standby, owner
 		standby.says("new generation")
 	}
 	for range rounds {
 		if !w.await(owner, pick(random, "time", "writing")) {
-			t.Fatalf("the process ended: %s", owner.tail())
+			t.Fatalf("the process ended: %s", owner.Tail())
 		}
 		before := standby.begun()
-		owner.signal(syscall.SIGTERM)
+		owner.Signal(syscall.SIGTERM)
 		note("stopped", w.becomes(standby, before, 3*time.Second))
 		owner.wait(0, stopTime)
 		owner, standby = standby, w.start("run")
@@ -102,17 +102,17 @@ func TestTwoWorkers(t *testing.T) {
 		owner.says("fenced", "not in the group")
 	}
 	for _, p := range []*process{standby, owner} {
-		p.signal(syscall.SIGTERM)
+		p.Signal(syscall.SIGTERM)
 		p.wait(0, stopTime)
 	}
 	for range rounds { // two at the same moment
 		one, other := w.start("run"), w.start("run")
 		w.growth(one)
-		if one.ended() || other.ended() || one.begun()+other.begun() > 1 {
-			t.Errorf("two at once took the account over %d and %d times; one's log ends:\n%s\nthe other's:\n%s", one.begun(), other.begun(), one.tail(), other.tail())
+		if one.Ended() || other.Ended() || one.begun()+other.begun() > 1 {
+			t.Errorf("two at once took the account over %d and %d times; one's log ends:\n%s\nthe other's:\n%s", one.begun(), other.begun(), one.Tail(), other.Tail())
 		}
 		for _, p := range []*process{one, other} {
-			p.signal(syscall.SIGTERM)
+			p.Signal(syscall.SIGTERM)
 			p.wait(0, stopTime)
 		}
 	}

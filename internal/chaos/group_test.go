@@ -13,11 +13,11 @@ import (
 // group is the one by which the workers share the accounts.
 func (w *world) group() string { return w.topic + ".attemptstream" }
 
-// bury takes the dead out of the group if nobody is left alive, as whoever may read it can do
-// . The group does it by itself when the session timeout is over, which the tests of several
+// bury takes the dead out of the group if nobody is left alive, as whoever may read it can do.
+// The group does it by itself when the session timeout is over, which the tests of several
 // workers wait for; the others need not, for every process that they kill.
 func (w *world) bury() {
-	w.running = slices.DeleteFunc(w.running, (*process).ended)
+	w.running = slices.DeleteFunc(w.running, func(p *process) bool { return p.Ended() })
 	if len(w.running) > 0 || w.started == 0 {
 		return
 	}

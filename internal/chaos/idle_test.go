@@ -3,10 +3,6 @@
 package chaos_test
 
 import (
-	"bytes"
-	"fmt"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -36,49 +32,14 @@ func BenchmarkIdle(b *testing.B) {
 		last = w.api.requests()
 		w.pause(p, time.Second)
 		return last > 0 && last == before
-	}, p.tail)
+	}, p.Tail)
 	for b.Loop() {
-		cpu, requests := p.cpu(), w.api.requests()
+		cpu, requests := p.CPU(), w.api.requests()
 		if !w.pause(p, span) {
-			b.Fatalf("the process ended: %s", p.tail())
+			b.Fatalf("the process ended: %s", p.Tail())
 		}
-		b.ReportMetric(100*float64(p.cpu()-cpu)/float64(span), "%core")
+		b.ReportMetric(100*float64(p.CPU()-cpu)/float64(span), "%core")
 		b.ReportMetric(float64(w.api.requests()-requests), "requests")
 	}
-	b.ReportMetric(float64(p.resident())/(1<<20), "MiB")
-}
-
-// cpu is the processor time that the process has had.
-func (p *process) cpu() time.Duration {
-	p.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	// The name, in parentheses, may have spaces in it. Fields 14 and 15 are the times in user and kernel mode, in
-	// hundredths of a second on every Linux (USER_HZ).
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(string(field), 10, 64)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-// resident is how much memory the process has, in bytes.
-func (p *process) resident() int64 {
-	p.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	pages, err := strconv.ParseInt(string(bytes.Fields(text)[1]), 10, 64)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return pages * int64(os.Getpagesize())
+	b.ReportMetric(float64(p.Resident())/(1<<20), "MiB")
 }

@@ -26,14 +26,14 @@ func TestKills(t *testing.T) {
 		if random.IntN(8) == 0 {
 			// While it connects and takes the account over. Perhaps it has asked for something by then, perhaps not: it
 			// does not count.
-			if !w.pause(p, time.Duration(random.Int64N(int64(300*time.Millisecond)))) || !p.kill() {
-				t.Fatalf("the process ended while it started: %v\n%s", p.cmd.ProcessState, p.tail())
+			if !w.pause(p, time.Duration(random.Int64N(int64(300*time.Millisecond)))) || !p.Kill() {
+				t.Fatalf("the process ended while it started: %v\n%s", p.State(), p.Tail())
 			}
 			starting++
 			continue
 		}
 		m := pick(random, "time", "answers", "writing", "open")
-		if !w.await(p, m) || !p.kill() {
+		if !w.await(p, m) || !p.Kill() {
 			p.wait(0, 0) // it was done
 			t.Errorf("everything was read after %d kills, want %d at least", working, least)
 			break
@@ -67,7 +67,7 @@ func (w *world) pause(p *process, d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-p.done:
+	case <-p.Done():
 		return false
 	}
 }

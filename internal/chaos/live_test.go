@@ -34,9 +34,9 @@ func TestLive(t *testing.T) {
 	p := w.start("run")
 	eventually(t, "the worker has told something that happened after its start", func() bool {
 		return len(w.eventsOf(now)) > 0
-	}, p.tail)
-	if !p.kill() {
-		t.Fatalf("the worker ended by itself; its log ends:\n%s", p.tail())
+	}, p.Tail)
+	if !p.Kill() {
+		t.Fatalf("the worker ended by itself; its log ends:\n%s", p.Tail())
 	}
 	p = w.start("run")
 	shown := w.to.Add(late) // by then everything is
@@ -46,8 +46,8 @@ func TestLive(t *testing.T) {
 		}
 		expected := w.sim.Expected(string(account), ledger.Scope{From: w.from, To: w.to, Seen: shown})
 		return len(ledger.Check(expected, witness.Events(t, w.brokers, w.topic, account))) == 0
-	}, p.tail)
-	p.signal(syscall.SIGTERM)
+	}, p.Tail)
+	p.Signal(syscall.SIGTERM)
 	p.wait(0, stopTime)
 	required, found := w.verify()
 	n := 0
@@ -60,8 +60,8 @@ func TestLive(t *testing.T) {
 	if n == 0 {
 		t.Error("nothing was late: the test shows nothing")
 	}
-	if strings.Contains(p.output(), `"level":"error"`) {
-		t.Errorf("the worker complained:\n%s", p.tail())
+	if strings.Contains(p.Output(), `"level":"error"`) {
+		t.Errorf("the worker complained:\n%s", p.Tail())
 	}
 }
 

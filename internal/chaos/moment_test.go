@@ -100,7 +100,7 @@ func (w *world) growth(p *process) bool {
 	for before := w.written(); w.written() <= before; {
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done():
 			return false
 		}
 	}
@@ -128,7 +128,7 @@ func (w *world) await(p *process, m moment) bool {
 	for w.api.requests() == p.requests {
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done():
 			return false
 		}
 	}
@@ -136,7 +136,7 @@ func (w *world) await(p *process, m moment) bool {
 	case "answers":
 		select {
 		case <-w.api.answers(m.after):
-		case <-p.done:
+		case <-p.Done():
 			return false
 		}
 	case "writing":
@@ -145,11 +145,11 @@ func (w *world) await(p *process, m moment) bool {
 		}
 	case "open":
 		for w.growth(p) {
-			p.signal(syscall.SIGSTOP)
+			p.Signal(syscall.SIGSTOP)
 			if w.unsettled() {
 				return true
 			}
-			p.signal(syscall.SIGCONT)
+			p.Signal(syscall.SIGCONT)
 		}
 		return false
 	}
@@ -158,7 +158,7 @@ func (w *world) await(p *process, m moment) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-p.done:
+	case <-p.Done():
 		return false
 	}
 }

@@ -67,10 +67,10 @@ func TestReplayKills(t *testing.T) {
 	type harm struct{ from, to time.Time }
 	var harms []harm
 	for k := range kills {
-		eventually(t, "the replay goes on", func() bool { return share() > float64(k)/float64(kills+1) }, p.tail)
+		eventually(t, "the replay goes on", func() bool { return share() > float64(k)/float64(kills+1) }, p.Tail)
 		h := harm{from: time.Now()}
-		if !p.kill() {
-			t.Fatalf("the worker ended by itself:\n%s", p.tail())
+		if !p.Kill() {
+			t.Fatalf("the worker ended by itself:\n%s", p.Tail())
 		}
 		if s := share(); s >= 1 {
 			t.Fatalf("the replay was over after %d kills", k+1)
@@ -84,7 +84,7 @@ func TestReplayKills(t *testing.T) {
 	took := time.Since(asked)
 	w.to = time.Now().Add(-settle - poll)
 	time.Sleep(2 * (settle + poll)) // so that everything up to it is told
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	p.wait(0, stopTime)
 
 	required, found := w.verify()

@@ -80,7 +80,7 @@ func TestManyAccounts(t *testing.T) {
 		}
 		return n == accounts
 	}
-	eventually(t, "the three share the accounts", func() bool { return shared(a, b, c) }, a.tail)
+	eventually(t, "the three share the accounts", func() bool { return shared(a, b, c) }, a.Tail)
 	t.Logf("three workers have %d, %d and %d accounts", len(a.owned()), len(b.owned()), len(c.owned()))
 
 	// moved waits until the rest has all accounts, and checks that only those of the one that is gone have moved.
@@ -91,7 +91,7 @@ func TestManyAccounts(t *testing.T) {
 			before[p] = p.owned()
 			had -= len(before[p])
 		}
-		eventually(t, "the others have all accounts", func() bool { return shared(rest...) }, rest[0].tail)
+		eventually(t, "the others have all accounts", func() bool { return shared(rest...) }, rest[0].Tail)
 		took := time.Since(since)
 		if took > within+slack {
 			t.Errorf("%s: all accounts went on after %s, want %s", how, took, within)
@@ -110,18 +110,18 @@ func TestManyAccounts(t *testing.T) {
 		}
 		t.Logf("%s: %d accounts went on after %s, %d moved that need not have", how, had, took.Round(10*time.Millisecond), needless)
 	}
-	if !b.kill() {
-		t.Fatalf("the worker ended by itself:\n%s", b.tail())
+	if !b.Kill() {
+		t.Fatalf("the worker ended by itself:\n%s", b.Tail())
 	}
 	moved("killed", ownership.SessionTimeout+3*time.Second, a, c)
 	b = w.start("run")
-	eventually(t, "the three share the accounts again", func() bool { return shared(a, b, c) }, b.tail)
-	a.signal(syscall.SIGSTOP)
+	eventually(t, "the three share the accounts again", func() bool { return shared(a, b, c) }, b.Tail)
+	a.Signal(syscall.SIGSTOP)
 	moved("frozen", ownership.SessionTimeout+3*time.Second, b, c)
-	a.signal(syscall.SIGCONT)
+	a.Signal(syscall.SIGCONT)
 	a.says("nothing more is told")
-	eventually(t, "the three share the accounts once more", func() bool { return shared(a, b, c) }, a.tail)
-	c.signal(syscall.SIGTERM)
+	eventually(t, "the three share the accounts once more", func() bool { return shared(a, b, c) }, a.Tail)
+	c.Signal(syscall.SIGTERM)
 	moved("stopped", 3*time.Second, a, b)
 	c.wait(0, stopTime)
 
@@ -129,7 +129,7 @@ func TestManyAccounts(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	for _, p := range []*process{a, b} {
-		p.signal(syscall.SIGTERM)
+		p.Signal(syscall.SIGTERM)
 		p.wait(0, stopTime)
 	}
 	w.start("run", "--once").wait(0, patience)
@@ -153,7 +153,7 @@ func TestManyAccounts(t *testing.T) {
 // owned are the accounts that the process has taken over and not given up, by its log.
 func (p *process) owned() map[string]bool {
 	has := map[string]bool{}
-	for line := range strings.Lines(p.output()) {
+	for line := range strings.Lines(p.Output()) {
 		var said struct{ Message, Account string }
 		if json.Unmarshal([]byte(line), &said) != nil || said.Account == "" {
 			continue

@@ -24,7 +24,7 @@ func TestStop(t *testing.T) {
 	stop := func(p *process) {
 		t.Helper()
 		began := time.Now()
-		p.signal(syscall.SIGTERM)
+		p.Signal(syscall.SIGTERM)
 		p.wait(0, stopTime)
 		slowest = max(slowest, time.Since(began))
 	}
@@ -32,7 +32,7 @@ func TestStop(t *testing.T) {
 		t.Helper()
 		p := w.start("run")
 		if !w.await(p, pick(random, "time", "answers", "writing")) {
-			t.Fatalf("the process ended by itself: %v\n%s", p.cmd.ProcessState, p.tail())
+			t.Fatalf("the process ended by itself: %v\n%s", p.State(), p.Tail())
 		}
 		return p
 	}

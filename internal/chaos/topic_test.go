@@ -16,7 +16,7 @@ func (w *world) quiet(p *process) {
 	arrived := w.api.hold()
 	// At most three spans of three states are read side by side, and each gives up after three tries: one more request belongs
 	// to the round after it, which begins when the round has been committed.
-	eventually(w.t, "what was held up is asked for again", func() bool { return w.api.requests() > arrived+3*3*3 || p.ended() }, p.tail)
+	eventually(w.t, "what was held up is asked for again", func() bool { return w.api.requests() > arrived+3*3*3 || p.Ended() }, p.Tail)
 	w.settle()
 }
 

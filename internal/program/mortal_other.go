@@ -1,6 +1,6 @@
-//go:build unix && !linux
+//go:build !linux
 
-package chaos_test
+package program
 
 import "syscall"
 

@@ -1,5 +1,0 @@
-//go:build unix && race
-
-package chaos_test
-
-const race = true
