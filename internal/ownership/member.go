@@ -102,7 +102,7 @@ func (g *Group) sync(ctx context.Context, generation *joingroup.Response) (parti
 		}
 		return nil, 0, what, err
 	}
-	if partitions, all, err = readAssignment(a.bytes(), g.topic); err != nil {
+	if partitions, all, err = readAssignment(a.bytes(), g.topic, g.knowledge.Partitions); err != nil {
 		return nil, 0, again, err
 	}
 	return partitions, all, carryOn, nil

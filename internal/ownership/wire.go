@@ -3,6 +3,7 @@ package ownership
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/consumer"
@@ -41,29 +42,62 @@ func partitionsOf(topic string, partitions []int) []consumer.TopicPartition {
 	return []consumer.TopicPartition{tp}
 }
 
-// candidateOf is what the leader reads of a member. What cannot be read is given nothing, and what it claims is taken
-// from nobody.
+// What a member says of itself is believed up to these bounds. Whoever may join the group may say anything, and numbers
+// beyond them would make the leader's sums overflow.
+const (
+	mostPartitions = 1 << 20
+	mostAccounts   = 1 << 20 // in one partition
+)
+
+func (k *knowledge) plausible() bool {
+	return 0 < k.Partitions && k.Partitions <= mostPartitions && len(k.Accounts) <= k.Partitions &&
+		!slices.ContainsFunc(k.Accounts, func(n int) bool { return n < 0 || n > mostAccounts })
+}
+
+// candidateOf is what the leader reads of a member (ConsumerProtocolSubscription). What cannot be read is given nothing,
+// and what it claims is taken from nobody. kafka-go's own decoder believes any length, and would take gigabytes of memory
+// for a member that claims them.
 func candidateOf(m *joingroup.ResponseMember, topic string) candidate {
 	c := candidate{id: m.MemberID}
-	var s consumer.Subscription
-	if err := protocol.Unmarshal(m.Metadata, consumer.MaxVersionSupported, &s); err != nil {
+	f := fields{b: m.Metadata}
+	version := f.int16()
+	for range f.int32() {
+		f.string() // a topic that it subscribes to
+		if f.err != nil {
+			return c
+		}
+	}
+	data := f.bytes()
+	var claims []int
+	if version > 0 {
+		claims = f.partitions(topic)
+	}
+	if f.err != nil {
 		return c
 	}
-	c.claims = claimed(s.OwnedPartitions, topic)
+	c.claims = claims
 	var k knowledge
-	if json.Unmarshal(s.UserData, &k) == nil && k.Partitions > 0 && len(k.Accounts) <= k.Partitions {
+	if json.Unmarshal(data, &k) == nil && k.plausible() {
 		c.partitions, c.accounts = k.Partitions, k.Accounts
 	}
 	return c
 }
 
-func claimed(all []consumer.TopicPartition, topic string) (partitions []int) {
-	for _, tp := range all {
-		if tp.Topic != topic {
-			continue
+// partitions reads topics with partitions, and returns those of one topic.
+func (f *fields) partitions(topic string) (partitions []int) {
+	for range f.int32() {
+		name := f.string()
+		for range f.int32() {
+			p := int(f.int32())
+			if f.err != nil {
+				return nil
+			}
+			if name == topic {
+				partitions = append(partitions, p)
+			}
 		}
-		for _, p := range tp.Partitions {
-			partitions = append(partitions, int(p))
+		if f.err != nil {
+			return nil
 		}
 	}
 	return partitions
@@ -80,14 +114,24 @@ func assignment(topic string, partitions []int, all int) ([]byte, error) {
 	})
 }
 
-func readAssignment(b []byte, topic string) (partitions []int, all int, err error) {
-	var a consumer.Assignment
-	if err := protocol.Unmarshal(b, consumer.MaxVersionSupported, &a); err != nil {
-		return nil, 0, fmt.Errorf("read the assignment: %w", err)
+// readAssignment reads what the leader has decided for this member (ConsumerProtocolAssignment), which knows of so many
+// partitions: each of them is there once at most.
+func readAssignment(b []byte, topic string, known int) (partitions []int, all int, err error) {
+	f := fields{b: b}
+	f.int16() // version
+	partitions = f.partitions(topic)
+	data := f.bytes()
+	if f.err != nil {
+		return nil, 0, fmt.Errorf("read the assignment: %w", f.err)
 	}
 	var k knowledge
-	if err := json.Unmarshal(a.UserData, &k); err != nil {
+	if err := json.Unmarshal(data, &k); err != nil {
 		return nil, 0, fmt.Errorf("read the assignment: %w", err)
 	}
-	return claimed(a.AssignedPartitions, topic), k.Partitions, nil
+	slices.Sort(partitions)
+	if n := len(partitions); n > 0 && (partitions[0] < 0 || partitions[n-1] >= known || len(slices.Compact(partitions)) < n) {
+		return nil, 0, fmt.Errorf("the leader of the group assigns partitions that topic %q does not have, or one twice: "+
+			"is every member of the group an attemptstream with this topic?", topic)
+	}
+	return partitions, k.Partitions, nil
 }
