@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/kafkatest"
+	"attemptstream/internal/program"
 )
 
 // A place is a broker and an API.
@@ -90,11 +91,7 @@ func (p *place) holds(topic string, records int) {
 // command is attemptstream, not started yet, with standard settings but for the limits of the API.
 func (p *place) command(topic string, args ...string) *command {
 	p.b.Helper()
-	path, err := binary()
-	if err != nil {
-		p.b.Fatal(err)
-	}
-	c := &command{Cmd: exec.Command(path, args...), b: p.b}
+	c := &command{Cmd: exec.Command(program.Command(p.b), args...), b: p.b}
 	c.Env = []string{
 		"KAFKA_BROKERS=" + strings.Join(p.brokers, ","), "KAFKA_TOPIC=" + topic,
 		"KAFKA_PARTITIONS=" + strconv.Itoa(partitions), "KAFKA_REPLICATION_FACTOR=1",

@@ -8,23 +8,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"attemptstream/internal/embedded"
+	"attemptstream/internal/program"
 )
 
 // roleVariable makes this test binary one of the processes that a benchmark needs beside the command.
 const roleVariable = "ATTEMPTSTREAM_BENCH_ROLE"
-
-// The command is built by the first benchmark that needs it, into a folder that goes with the test binary.
-var (
-	folder string
-	binary = sync.OnceValues(build)
-)
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
@@ -34,22 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	var err error
-	if folder, err = os.MkdirTemp("", "attemptstream-bench-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(folder)
-	os.Exit(code)
-}
-
-func build() (string, error) {
-	path := filepath.Join(folder, "attemptstream")
-	if out, err := exec.Command("go", "build", "-o", path, "attemptstream/cmd/attemptstream").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the command: %w: %s", err, out)
-	}
-	return path, nil
+	os.Exit(program.Main(m.Run))
 }
 
 // play is one of the processes: it writes its address to standard output and ends when its standard input does.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ type Process struct {
 }
 
 // Start starts the command at path with this environment and nothing of the test binary's. It is killed at the end of the
-// test at the latest. If the test fails, the end of its log is shown.
+// test at the latest.
 func Start(t testing.TB, path string, env []string, args ...string) *Process {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,7 +40,7 @@ func Start(t testing.TB, path string, env []string, args ...string) *Process {
 	}
 	defer log.Close()
 	p.cmd = exec.Command(path, args...)
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = env, out, log, mortal()
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = append(slices.Clone(env), "GORACE=halt_on_error=1"), out, log, mortal()
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the process dies with this thread, which therefore stays

@@ -3,16 +3,12 @@
 package secured_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,6 +16,7 @@ import (
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
+	"attemptstream/internal/program"
 )
 
 // patience bounds every wait.
@@ -73,68 +70,23 @@ func file(t testing.TB, name, text string) string {
 	return path
 }
 
-// An output takes what a process prints, and tells when a text was in it.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{} // closed and made anew with each write
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changed != nil {
-		close(o.changed)
-	}
-	o.changed = make(chan struct{})
-	return o.text.Write(p)
-}
-
-// now is what was printed, and what is closed by more.
-func (o *output) now() (string, <-chan struct{}) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changed == nil {
-		o.changed = make(chan struct{})
-	}
-	return o.text.String(), o.changed
-}
-
 // A process is the command while it runs, and after.
 type process struct {
+	*program.Process
 	t    testing.TB
 	args []string
-	cmd  *exec.Cmd
-	out  output // both streams
-	done chan struct{}
-	took time.Duration
 }
 
-// start starts the command with nothing but these settings.
+// start starts the command with nothing but these settings. However it ends, it has printed none of the secrets.
 func start(t testing.TB, s settings, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, args: args, cmd: exec.Command(path, args...), done: make(chan struct{})}
-	p.cmd.Env = []string{"GORACE=halt_on_error=1"}
+	var env []string
 	for name, value := range s {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		env = append(env, name+"="+value)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	began := time.Now()
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait() // the state says it all
-		p.took = time.Since(began)
-	}()
+	p := &process{Process: program.Start(t, program.Command(t), env, args...), t: t, args: args}
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.done
+		p.Kill()
 		p.keepsSecrets(s)
 	})
 	return p
@@ -143,7 +95,7 @@ func start(t testing.TB, s settings, args ...string) *process {
 // keepsSecrets searches what was printed for what must not be.
 func (p *process) keepsSecrets(s settings) {
 	p.t.Helper()
-	text, _ := p.out.now()
+	text := p.Output()
 	for _, secret := range []string{password, apiKey, s["KAFKA_SASL_PASSWORD"]} {
 		if secret != "" && strings.Contains(text, secret) {
 			p.t.Errorf("%q prints a secret:\n%s", p.args, text)
@@ -154,23 +106,14 @@ func (p *process) keepsSecrets(s settings) {
 // until waits until all the texts have been printed.
 func (p *process) until(texts ...string) {
 	p.t.Helper()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for {
-		text, more := p.out.now()
-		if missing := lacks(text, texts); missing == "" {
-			return
+	program.Eventually(p.t, patience, fmt.Sprintf("%q says %q", p.args, texts), func() bool {
+		ended := p.Ended() // before its last words are read
+		missing := lacks(p.Output(), texts)
+		if missing != "" && ended {
+			p.t.Fatalf("%q ended without %q:\n%s", p.args, missing, p.Output())
 		}
-		select {
-		case <-more:
-		case <-p.done:
-			if text, _ = p.out.now(); lacks(text, texts) != "" {
-				p.t.Fatalf("%q ended without %q:\n%s", p.args, lacks(text, texts), text)
-			}
-		case <-timer.C:
-			p.t.Fatalf("%q does not say %q:\n%s", p.args, lacks(text, texts), text)
-		}
-	}
+		return missing == ""
+	}, p.Output)
 }
 
 func lacks(text string, wanted []string) string {
@@ -185,28 +128,18 @@ func lacks(text string, wanted []string) string {
 // wait waits for the end, which must be with this exit code and these words.
 func (p *process) wait(code int, words ...string) string {
 	p.t.Helper()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-p.done:
-	case <-timer.C:
-		text, _ := p.out.now()
-		p.t.Fatalf("%q does not end:\n%s", p.args, text)
-	}
-	text, _ := p.out.now()
-	if got := p.cmd.ProcessState.ExitCode(); got != code {
-		p.t.Fatalf("%q ended with %d, want %d:\n%s", p.args, got, code, text)
-	}
+	p.Wait(code, patience)
+	text := p.Output()
 	if missing := lacks(text, words); missing != "" {
 		p.t.Errorf("%q does not say %q:\n%s", p.args, missing, text)
 	}
 	return text
 }
 
-// stop asks the process to end, unless it has.
+// stop asks the process to end.
 func (p *process) stop() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Fatal(err)
+	if !p.Ended() {
+		p.Signal(syscall.SIGTERM)
 	}
 }

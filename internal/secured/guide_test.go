@@ -194,7 +194,7 @@ func TestLagOfGroups(t *testing.T) {
 			b.grant(t, c.user, lists...)
 			p := start(t, of.and("KAFKA_TOPIC", topic, "KAFKA_SASL_USERNAME", c.user, "ADMIN_ADDR", "127.0.0.1:0"), "run")
 			p.until("account taken over", `"url":"`)
-			text, _ := p.out.now()
+			text := p.Output()
 			_, url, _ := strings.Cut(text, `"url":"`)
 			url, _, _ = strings.Cut(url, `"`)
 			const lag = "attemptstream_consumer_group_lag_events{"

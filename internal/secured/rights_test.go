@@ -182,7 +182,7 @@ func TestRights(t *testing.T) {
 					p.until(lost.words(topic)...)
 					p.stop()
 					select {
-					case <-p.done:
+					case <-p.Done():
 					case <-time.After(patience):
 						t.Error("it does not stop")
 					}

@@ -57,7 +57,7 @@ func TestPasswordIsRotated(t *testing.T) {
 		for told := false; !told; {
 			fetches := reader.PollFetches(testContext(t))
 			if err := fetches.Err(); err != nil {
-				text, _ := p.out.now()
+				text := p.Output()
 				t.Fatalf("%v\n%s", err, text)
 			}
 			fetches.EachRecord(func(r *kgo.Record) { told = told || string(r.Key) == key })

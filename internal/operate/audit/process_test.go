@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/operate/audit"
+	"attemptstream/internal/program"
 )
 
 // mostMemory is what an audit of any length may take, in MiB.
@@ -26,15 +26,6 @@ const mostMemory = 128
 
 // longVariable turns on the audit of a million events, which takes minutes.
 const longVariable = "ATTEMPTSTREAM_AUDIT_LONG"
-
-// The command is built once, by the first test that needs it.
-var command = sync.OnceValues(func() (string, error) {
-	path := commandPath()
-	if out, err := exec.Command("go", "build", "-o", path, "attemptstream/cmd/attemptstream").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the command: %w: %s", err, out)
-	}
-	return path, nil
-})
 
 // The command itself, as a process of its own, fills a topic and audits it: clean, and in bounded memory.
 func TestProcess(t *testing.T) {
@@ -57,10 +48,7 @@ func TestProcessLong(t *testing.T) {
 // auditProcess has so many attempts told and audited.
 func auditProcess(t *testing.T, brokers []string, attempts int) {
 	t.Helper()
-	path, err := command()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := program.Command(t, "-race=false") // it would take many times the memory
 	h := history{attempts: attempts, end: attempt.InstantOf(time.Now().Add(-time.Hour))}
 	h.start = h.end - attempt.Instant(attempts*secondsBetween)
 	api := httptest.NewServer(h)

@@ -1,5 +1,0 @@
-//go:build race
-
-package secured_test
-
-const race = true
