@@ -32,6 +32,7 @@ type Cluster struct {
 type Option func(*settings)
 
 type settings struct {
+	version   string // empty: as the environment says
 	brokers   int
 	configs   map[string]string
 	listeners []Listener
@@ -40,6 +41,9 @@ type settings struct {
 
 // Brokers sets the number of brokers; it is 1 without. With three, internal topics have three replicas and need two.
 func Brokers(n int) Option { return func(s *settings) { s.brokers = n } }
+
+// Version sets the version of Kafka that the cluster begins with. Upgrade changes it, broker by broker.
+func Version(version string) Option { return func(s *settings) { s.version = version } }
 
 // Config sets a broker setting, for all brokers.
 func Config(key, value string) Option { return func(s *settings) { s.configs[key] = value } }
@@ -83,7 +87,10 @@ func giveUp(t testing.TB, err error) {
 
 func launch(s *settings) (*Cluster, error) {
 	ctx := context.Background()
-	d, err := find(ctx)
+	if s.version == "" {
+		s.version = chosen()
+	}
+	d, err := find(ctx, s.version)
 	if err != nil {
 		return nil, err
 	}

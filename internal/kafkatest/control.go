@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing"
 )
 
-// Version is the version of Kafka that runs.
+// Version is the version of Kafka that the cluster began with.
 func (c *Cluster) Version() string { return c.dist.version }
 
 // Addrs are the brokers' addresses. They stay the same when brokers come and go. The broker at index i has node id i+1.
@@ -53,4 +54,23 @@ func (c *Cluster) Restart(ctx context.Context, brokers ...int) error {
 		started = append(started, b)
 	}
 	return c.ready(ctx, started, len(started))
+}
+
+// Upgrade lets broker i hand over and end, starts it again as another version of Kafka with the same data, older or newer,
+// and waits until it answers. Where that version cannot be fetched the test is skipped, as by Start.
+func (c *Cluster) Upgrade(t testing.TB, i int, version string) {
+	t.Helper()
+	d, err := find(t.Context(), version)
+	if err != nil {
+		giveUp(t, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), startPatience, fmt.Errorf("not within %s", startPatience))
+	defer cancel()
+	if err := c.Stop(ctx, i); err != nil {
+		t.Fatal(err)
+	}
+	c.brokers[i].jvm = d.jvm()
+	if err := c.Restart(ctx, i); err != nil {
+		t.Fatalf("broker %d as Kafka %s: %v", i, version, err)
+	}
 }

@@ -15,7 +15,12 @@ import (
 const (
 	versionVariable = "ATTEMPTSTREAM_KAFKA_VERSION"
 	requireVariable = "ATTEMPTSTREAM_REQUIRE_KAFKA"
-	defaultVersion  = "4.3.1"
+
+	// Newest is the version that runs where nothing else is asked for.
+	Newest = "4.3.1"
+	// Before is the last version before the one in which metadata, transactions and groups changed most: the one from
+	// which brokers are upgraded.
+	Before = "3.9.2"
 
 	// fetchPatience bounds the wait for another test binary that fetches the same jars, and for Maven.
 	fetchPatience = 5 * time.Minute
@@ -33,14 +38,19 @@ type distribution struct {
 	archive string // classes as the JVM wants them in memory: starting takes 1.5 s with it, 3.5 s without; may not exist
 }
 
-// find returns the Kafka to run, after fetching it where need be.
-func find(ctx context.Context) (*distribution, error) {
+// chosen is the version that the environment asks for.
+func chosen() string {
+	if version := os.Getenv(versionVariable); version != "" {
+		return version
+	}
+	return Newest
+}
+
+// find returns a version of Kafka, ready to run, after fetching it where need be.
+func find(ctx context.Context, version string) (*distribution, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, fetchPatience, fmt.Errorf("fetching Kafka took more than %s", fetchPatience))
 	defer cancel()
-	d := &distribution{version: os.Getenv(versionVariable)}
-	if d.version == "" {
-		d.version = defaultVersion
-	}
+	d := &distribution{version: version}
 	var err error
 	if d.java, err = findJava(); err != nil {
 		return nil, fmt.Errorf("%w: install Java 17 or newer: %w", errUnavailable, err)

@@ -4,8 +4,9 @@
 //
 // Maven fetches the jars of one Kafka version into a cache folder (os.UserCacheDir()/attemptstream-kafka/<version>);
 // brokers run from there in KRaft's combined mode, each one a broker and a controller, on 127.0.0.1. [Start] makes a
-// cluster for one test, [Shared] one for all tests of a test binary. ATTEMPTSTREAM_KAFKA_VERSION chooses the version. [Listen]
-// and [Authorize] make brokers that want to know who speaks to them, with certificates that an [Authority] signs.
+// cluster for one test, [Shared] one for all tests of a test binary. ATTEMPTSTREAM_KAFKA_VERSION chooses the version, and
+// [Cluster.Upgrade] changes that of one broker while the others run. [Listen] and [Authorize] make brokers that want to know
+// who speaks to them, with certificates that an [Authority] signs.
 //
 // # Invariants
 //
