@@ -25,6 +25,7 @@ type plan struct {
 	partitions int              // that are given out: those that all members know of
 	assigned   map[string][]int // sorted; every candidate is in it
 	waiting    int              // partitions whose owner has to let go first
+	unequal    []int            // partitions of which some members know more accounts than others
 }
 
 // balance is the leader's decision.
@@ -32,7 +33,9 @@ func balance(members []candidate) plan {
 	b := newBalance(members)
 	b.keep()
 	b.spread()
-	b.even()
+	if len(b.unequal) == 0 {
+		b.even()
+	}
 	return b.plan()
 }
 
@@ -44,6 +47,7 @@ type balancing struct {
 	owner      []int // who is to have it, the same
 	load       []int // of each member
 	count      []int // partitions of each member
+	unequal    []int // partitions of which some know more accounts than others, sorted
 }
 
 const nobody = -1
@@ -60,22 +64,42 @@ func newBalance(members []candidate) *balancing {
 	b.claimed = slices.Repeat([]int{nobody}, b.partitions)
 	b.owner = slices.Repeat([]int{nobody}, b.partitions)
 	b.load, b.count = make([]int, len(b.members)), make([]int, len(b.members))
-	for _, m := range b.members {
-		for p := range b.weight {
-			if p < len(m.accounts) {
-				b.weight[p] = max(b.weight[p], m.accounts[p])
+	for p := range b.weight {
+		least, any := 0, false
+		for i := range b.members {
+			if !b.counts(i) {
+				continue
 			}
+			n := b.members[i].knows(p)
+			b.weight[p] = max(b.weight[p], n)
+			if !any || n < least {
+				least, any = n, true
+			}
+		}
+		if any && least < b.weight[p] {
+			b.unequal = append(b.unequal, p)
 		}
 	}
 	return b
 }
 
-// may tells whether a member can be given a partition: it counts the same partitions, and knows all the accounts in it.
-// While a list of accounts is being changed, some members know more of them than others.
+// counts tells whether a member counts the same partitions as the leader does. Nobody else can be given any.
+func (b *balancing) counts(member int) bool {
+	return b.partitions > 0 && b.members[member].partitions == b.partitions
+}
+
+// knows is how many accounts of a partition a member knows.
+func (c *candidate) knows(partition int) int {
+	if partition < len(c.accounts) {
+		return c.accounts[partition]
+	}
+	return 0
+}
+
+// may tells whether a member can be given a partition that nobody works on: it knows all the accounts in it. While a list of
+// accounts is being changed, some members know more of them than others.
 func (b *balancing) may(member, partition int) bool {
-	m := &b.members[member]
-	return m.partitions == b.partitions && (b.weight[partition] == 0 ||
-		partition < len(m.accounts) && m.accounts[partition] == b.weight[partition])
+	return b.counts(member) && b.members[member].knows(partition) == b.weight[partition]
 }
 
 func (b *balancing) give(partition, member int) {
@@ -88,7 +112,8 @@ func (b *balancing) give(partition, member int) {
 	b.count[member]++
 }
 
-// keep leaves what is claimed with who claims it.
+// keep leaves what is claimed with who claims it, whatever others know of it: the list of accounts is read anew by all of them,
+// and who is the last to do so has its accounts all the same.
 func (b *balancing) keep() {
 	for i, m := range b.members {
 		for _, p := range m.claims {
@@ -96,7 +121,7 @@ func (b *balancing) keep() {
 				continue
 			}
 			b.claimed[p] = i
-			if b.may(i, p) {
+			if b.counts(i) {
 				b.give(p, i)
 			}
 		}
@@ -131,12 +156,13 @@ func (b *balancing) least(partition int) int {
 	return least
 }
 
-// even moves partitions to members that have too little.
+// even moves partitions to members that have too little. It is for members that know the same accounts: as long as a change of
+// the list has not reached all of them, a move may be one that the next generation takes back.
 func (b *balancing) even() {
 	total, able := 0, 0
 	for i := range b.members {
 		total += b.load[i]
-		if b.members[i].partitions == b.partitions {
+		if b.counts(i) {
 			able++
 		}
 	}
@@ -145,7 +171,7 @@ func (b *balancing) even() {
 	}
 	fair := float64(total) / float64(able)
 	for to := range b.members {
-		if b.members[to].partitions != b.partitions || float64(b.load[to]) >= tooLittle*fair {
+		if !b.counts(to) || float64(b.load[to]) >= tooLittle*fair {
 			continue
 		}
 		for float64(b.load[to]) < enough*fair {
@@ -174,7 +200,7 @@ func (b *balancing) best(to int) int {
 }
 
 func (b *balancing) plan() plan {
-	out := plan{partitions: b.partitions, assigned: make(map[string][]int, len(b.members))}
+	out := plan{partitions: b.partitions, unequal: b.unequal, assigned: make(map[string][]int, len(b.members))}
 	for _, m := range b.members {
 		out.assigned[m.id] = []int{}
 	}

@@ -43,6 +43,21 @@
 // A partition weighs as much as it has accounts. What is claimed stays where it is unless a member has too little of the
 // whole (see balance). What is free goes to who has least.
 //
+// # When the list of accounts changes
+//
+// Each member reads the list by itself, one a few seconds before the other, and takes accounts in and out in the partitions
+// that it has: for that nobody has to be asked. So a change of the list moves no partition, and since each partition has an
+// owner at all times, each account of the newest list is read by one worker once all have read the list. The group is told
+// of the new numbers ten seconds later, in one generation for all members, and only if numbers have changed: then what has
+// become uneven is evened out. While members know different numbers of accounts
+//
+//   - who has a partition keeps it, even if others know more of it: the owner is about to read the list, too;
+//   - what is free goes to who knows most of its accounts, since an account that the owner does not know is read by nobody;
+//   - nothing moves for the sake of evenness.
+//
+// Members whose lists differ for ever come to rest like that, and the leader logs of which partitions they know how many.
+// What the numbers do not show, two lists with as many accounts but not the same ones, changes nothing of all that.
+//
 // # Failure
 //
 // A coordinator that is away or moves is asked again for ever; meanwhile the lease runs. So is one that misses a right

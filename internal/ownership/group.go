@@ -1,9 +1,11 @@
 package ownership
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,21 +45,24 @@ type Config struct {
 	Kafka    *kafka.Client // its connections are used
 	Group    string        // see GroupID
 	Topic    string        // of the state
-	Accounts []int         // how many are in each of its partitions
+	Accounts []int         // how many are in each of its partitions, at first; see SetAccounts
 	ClientID string        // under which the group shows this worker
-	Log      *zap.Logger
+	// TellPause is how long other numbers of accounts wait before the group is told of them; 0: see there.
+	TellPause time.Duration
+	Log       *zap.Logger
 }
 
 // A Group is this worker's membership in it.
 type Group struct {
-	kafka     *kafka.Client
-	name      string
-	topic     string
-	client    string
-	knowledge knowledge
-	log       *zap.Logger
+	kafka      *kafka.Client
+	name       string
+	topic      string
+	client     string
+	partitions int // of the topic
+	log        *zap.Logger
 
 	mu         sync.Mutex
+	knows      knows
 	member     string // id; empty: none yet
 	generation int32
 	told       int32     // the last generation that was logged
@@ -83,8 +88,8 @@ type tenure struct {
 func New(c Config) *Group {
 	return &Group{
 		kafka: c.Kafka, name: c.Group, topic: c.Topic, client: c.ClientID, log: c.Log,
-		knowledge: knowledge{Partitions: len(c.Accounts), Accounts: c.Accounts},
-		news:      make(chan struct{}), lost: closed(), tenures: map[int]*tenure{}, prompt: make(chan struct{}, 1),
+		partitions: len(c.Accounts), knows: knows{accounts: slices.Clone(c.Accounts), pause: cmp.Or(c.TellPause, tellPause)},
+		news: make(chan struct{}), lost: closed(), tenures: map[int]*tenure{}, prompt: make(chan struct{}, 1),
 	}
 }
 

@@ -137,3 +137,68 @@ func TestOtherPartitions(t *testing.T) {
 		w.single()
 	})
 }
+
+// The list of accounts changes, for one member after the other: nothing moves, whoever reads it first. When all know it, the
+// group is told once, and what has become uneven is evened out. A list that says nothing new tells nobody anything.
+func TestAccountsChange(t *testing.T) {
+	onBrokers(t, func(t *testing.T, brokers []string) {
+		w := newWorld(t, brokers, 2, 2, 2, 2)
+		const pause = 3 * time.Second
+		quick := func(c *ownership.Config) { c.TellPause = pause }
+		a := w.join("a", quick)
+		w.all("a")
+		b := w.join("b", quick)
+		w.await("both have two", func() bool { return len(w.has("a")) == 2 && len(w.has("b")) == 2 })
+		of := map[string][]int{"a": w.has("a"), "b": w.has("b")}
+		moves := func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.moves)
+		}
+		before := moves()
+		still := func(when string) {
+			t.Helper()
+			if n := moves(); n != before {
+				t.Errorf("%s: %d partitions were begun", when, n-before)
+			}
+		}
+		generation := a.Generation()
+		next := func() { // waits for the next generation, and until both are counted in
+			t.Helper()
+			for deadline := time.Now().Add(patience); a.Generation() == generation; a.counted() {
+				if time.Now().After(deadline) {
+					t.Fatal("the group is not told")
+				}
+			}
+			a.counted()
+			b.counted()
+		}
+		// Each has three accounts more, so it stays even: the new generation moves nothing.
+		counts := []int{2, 2, 2, 2}
+		counts[of["a"][0]], counts[of["b"][0]] = 5, 5
+		a.SetAccounts(counts)
+		a.SetAccounts([]int{2, 2, 2, 2}) // and back, and forth again
+		a.SetAccounts(counts)
+		b.SetAccounts(counts)
+		next()
+		still("as many accounts more for both")
+		if n := a.Generation(); n != generation+1 {
+			t.Errorf("%d generations for one change of the list", n-generation)
+		}
+		// Only a reads the list that makes a's share too large.
+		counts = slices.Clone(counts)
+		for _, p := range of["a"] {
+			counts[p] = 20
+		}
+		a.SetAccounts(counts)
+		generation = a.Generation()
+		next()
+		still("one member has read the list")
+		b.SetAccounts(counts)
+		w.await("what is uneven is evened out", func() bool { return len(w.has("a")) == 1 && len(w.has("b")) == 3 })
+		if kept := w.has("b"); !slices.Contains(kept, of["b"][0]) || !slices.Contains(kept, of["b"][1]) {
+			t.Errorf("b had %v and has %v", of["b"], kept)
+		}
+		w.single()
+	})
+}

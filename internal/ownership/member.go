@@ -44,10 +44,10 @@ func (g *Group) rebalance(ctx context.Context, own func(context.Context, int)) (
 	if !g.begin(asked) {
 		return rejoin, nil
 	}
-	if all != g.knowledge.Partitions {
+	if all != g.partitions {
 		g.log.Error("the state topic had another number of partitions when other workers started: they go on, and this one is given nothing "+
 			"as long as they run. An account's partition follows from that number: do not change it",
-			zap.Int("partitions", g.knowledge.Partitions), zap.Int("others", all))
+			zap.Int("partitions", g.partitions), zap.Int("others", all))
 	}
 	g.apply(ctx, partitions, own)
 	return carryOn, nil
@@ -56,7 +56,8 @@ func (g *Group) rebalance(ctx context.Context, own func(context.Context, int)) (
 // join returns the generation that this worker is a member of.
 func (g *Group) join(ctx context.Context) (*joingroup.Response, reaction, error) {
 	member, _ := g.identity()
-	metadata, err := subscription(g.topic, g.knowledge, g.claims())
+	knowledge := g.knowledge()
+	metadata, err := subscription(g.topic, knowledge, g.claims())
 	if err != nil {
 		return nil, mendFirst, err
 	}
@@ -73,6 +74,7 @@ func (g *Group) join(ctx context.Context) (*joingroup.Response, reaction, error)
 	case carryOn:
 		g.mu.Lock()
 		g.member, g.generation = r.MemberID, r.GenerationID
+		g.knows.told = knowledge.Accounts
 		g.mu.Unlock()
 		return r, carryOn, nil
 	case takeMember:
@@ -102,7 +104,7 @@ func (g *Group) sync(ctx context.Context, generation *joingroup.Response) (parti
 		}
 		return nil, 0, what, err
 	}
-	if partitions, all, err = readAssignment(a.bytes(), g.topic, g.knowledge.Partitions); err != nil {
+	if partitions, all, err = readAssignment(a.bytes(), g.topic, g.partitions); err != nil {
 		return nil, 0, again, err
 	}
 	return partitions, all, carryOn, nil
@@ -118,6 +120,7 @@ func (g *Group) appendAssignments(body []byte, generation *joingroup.Response) (
 		members = append(members, candidateOf(&generation.Members[i], g.topic))
 	}
 	decided := balance(members)
+	g.sayUnequal(members, decided.unequal)
 	body = appendCount(body, len(decided.assigned))
 	for _, id := range slices.Sorted(maps.Keys(decided.assigned)) {
 		a, err := assignment(g.topic, decided.assigned[id], decided.partitions)
@@ -138,7 +141,10 @@ func (g *Group) hold(ctx context.Context) {
 	defer ticker.Stop()
 	for g.beat(ctx) == carryOn {
 		select {
-		case <-ticker.C:
+		case now := <-ticker.C:
+			if g.outdated(now) {
+				return
+			}
 		case <-g.prompt:
 		case <-revoked:
 			return

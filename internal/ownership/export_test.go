@@ -1,0 +1,7 @@
+package ownership
+
+// Generation is that of the group in which this worker was counted in last.
+func (g *Group) Generation() int32 {
+	_, generation := g.identity()
+	return generation
+}
