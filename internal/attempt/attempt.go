@@ -4,6 +4,7 @@
 package attempt
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -17,8 +18,11 @@ const DefaultAccount Account = "default"
 
 // ParseAccount checks a name and says what is allowed otherwise.
 func ParseAccount(name string) (Account, error) {
-	if name == "" || len(name) > 64 {
-		return "", fmt.Errorf("account name %q: want 1 to 64 characters", name)
+	switch {
+	case name == "":
+		return "", errors.New(`account name "": want 1 to 64 characters`)
+	case len(name) > 64:
+		return "", fmt.Errorf("account name of %d bytes: want 1 to 64 characters", len(name))
 	}
 	for _, r := range name {
 		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", r) {

@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,14 +27,19 @@ func (i Instant) String() string { return i.Time().Format(time.RFC3339) }
 // MarshalText is String.
 func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText reads RFC 3339 in whole seconds.
+// UnmarshalText reads RFC 3339 in whole seconds. Four digits are all that it has for a year, so what is in another one in
+// UTC cannot be written again, and is refused.
 func (i *Instant) UnmarshalText(text []byte) error {
 	t, err := time.Parse(time.RFC3339, string(text))
-	if err != nil {
+	switch {
+	case err != nil && len(text) > 64:
+		return errors.New("a long text where a time is expected: want RFC 3339 such as 2026-11-23T21:30:00Z")
+	case err != nil:
 		return fmt.Errorf("time %q: want RFC 3339 such as 2026-11-23T21:30:00Z", text)
-	}
-	if t.Nanosecond() != 0 {
+	case t.Nanosecond() != 0:
 		return fmt.Errorf("time %q: want whole seconds", text)
+	case t.UTC().Year() < 0 || t.UTC().Year() > 9999:
+		return fmt.Errorf("time %q: want a year from 0 to 9999 in UTC", text)
 	}
 	*i = InstantOf(t)
 	return nil

@@ -76,6 +76,7 @@ func (p *eventParser) member(e *event, name string) (err error) {
 	case "state":
 		e.state, err = textAs[attempt.State](p)
 	case "window":
+		e.window = attempt.Window{} // of names that are there twice, the last counts
 		return p.object(func(name string) error {
 			switch name {
 			case "start":
@@ -87,10 +88,15 @@ func (p *eventParser) member(e *event, name string) (err error) {
 		})
 	case "late":
 		var t jsontext.Token
-		if t, err = p.dec.ReadToken(); err == nil {
-			e.late = t.Kind() == 't'
+		if t, err = p.dec.ReadToken(); err != nil {
+			return err
 		}
+		if t.Kind() != 't' && t.Kind() != 'f' {
+			return errNoEvent // not least what has members of its own
+		}
+		e.late = t.Kind() == 't'
 	case "replay":
+		e.replay = ""
 		return p.object(func(name string) (err error) {
 			if name != "id" {
 				return p.dec.SkipValue()
@@ -99,6 +105,7 @@ func (p *eventParser) member(e *event, name string) (err error) {
 			return err
 		})
 	case "attempt":
+		e.id, e.status = 0, ""
 		return p.object(func(name string) (err error) {
 			switch name {
 			case "testInvitationId":
