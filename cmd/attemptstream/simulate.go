@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,8 @@ type simulation struct {
 	api    imochasim.Config
 	lives  imochasim.Lives
 	since  time.Time
-	faults float64
+	faults imochasim.Faults // all but the rates
+	share  float64
 	now    time.Time
 }
 
@@ -38,11 +40,17 @@ script that starts it with --addr 127.0.0.1:0 reads it there. Beside the API the
   GET /ledger?account=NAME   what really happened, as JSON lines, to compare with what was read
   GET /stats                 what was answered, by kind
   GET /healthz               200 when it is up
+  PUT /faults?share=0.1      as --faults, from now on; with &kind=500&kind=reset only in these ways,
+                             with 0 no more. /stats has the names of all that have occurred
+
+With --until a comparison can be exact: nothing happens from then on, though what is late is still to
+be shown for up to --late-by.
 
 Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 0.`,
 		Example: `  attemptstream simulate
   attemptstream simulate --addr 127.0.0.1:0 --seed 7 --since -7d --cap 100 --boundary "[)" --faults 0.1
   attemptstream simulate --keys emea=key-1,apac=key-2 --speed 60 --late 0.05 --late-by 1h
+  curl -X PUT 'http://127.0.0.1:8090/faults?share=0.5&kind=429&kind=hang'
 
   # and in another terminal, a worker that reads it:
   IMOCHA_BASE_URL=http://127.0.0.1:8090 IMOCHA_API_KEY=anything KAFKA_BROKERS=embedded attemptstream run`,
@@ -53,8 +61,14 @@ Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 
 	f.StringVar(&s.addr, "addr", "127.0.0.1:8090", "where to listen, host:port; with port 0 any free one")
 	f.Uint64Var(&s.lives.Seed, "seed", 1, "of everything that is random")
 	timeFlag(f, &s.since, s.now, "since", "-24h", "when the first invitation was sent: RFC 3339, a date, or a span before now")
+	flagFunc(f, &s.lives.Until, "until", "time", "", "when it all ends, RFC 3339: nothing happens from then on; without it, never", parseUntil)
 	numberFlag(f, &s.lives.PerDay, "per-day", "5000", "invitations sent in a day, in each account")
 	numberFlag(f, &s.lives.Speed, "speed", "1", "how much faster life goes; with 60 a day takes 24 minutes")
+	shareFlag(f, &s.lives.ComeBacks, "come-backs", "0.1", "share of expired invitations that take another status without being sent again")
+	shareFlag(f, &s.lives.Quick, "quick", "0.02", "share of invitations that take two or three statuses within two seconds in the end")
+	shareFlag(f, &s.lives.FarIDs, "far-ids", "0.01", "share of invitations with an id beyond 2^40")
+	shareFlag(f, &s.lives.Malformed, "malformed", "0.002", "share of invitations beside which an entry stands that is no attempt")
+	numberFlag(f, &s.lives.BurstsPerDay, "bursts", "6", "how often a day 150 invitations take a status in one second, in each account")
 	flagFunc(f, &s.api.Boundary, "boundary", "brackets", "[]", `which ends of a window belong to it: "[]", "[)", "(]" or "()"`, parseBoundary)
 	f.IntVar(&s.api.Cap, "cap", 0, "most entries in an answer; what is beyond is left out without a word; 0: no cap")
 	f.BoolVar(&s.api.CapNewest, "cap-newest", false, "with --cap: keep the newest entries instead of the oldest")
@@ -64,7 +78,9 @@ Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 
 	spanFlag(f, &s.lives.LateBy, "late-by", "2h", "longest such time; it goes by --speed")
 	spanFlag(f, &s.api.Latency.Fixed, "latency", "0s", "least time that an answer takes")
 	spanFlag(f, &s.api.Latency.Random, "jitter", "0s", "and up to so much more, at random")
-	shareFlag(f, &s.faults, "faults", "0", "share of requests that fail, in all the ways after which they may be asked again")
+	shareFlag(f, &s.share, "faults", "0", "share of requests that fail, in all the ways after which they may be asked again")
+	spanFlag(f, &s.faults.RetryAfter, "retry-after", "1s", "what answers with a 429 say, where they do")
+	spanFlag(f, &s.faults.HangFor, "hang-for", "2m", "how long a request hangs that is to hang")
 	numberFlag(f, &s.api.RateLimit, "rate-limit", "0", "requests a second that an account may make before it gets a 429; 0: no limit")
 	f.IntVar(&s.api.Quota, "quota", 0, "requests a day that an account may make before it gets a 429; 0: no limit")
 	flagFunc(f, &s.api.Keys, "keys", "name=key,...", "", "accounts and their API keys; without it any key is one of the account default", parseKeys)
@@ -99,6 +115,14 @@ func parseKeys(text string) (map[string]string, error) {
 	return keys, nil
 }
 
+func parseUntil(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, errors.New("is no time: want RFC 3339, such as 2026-11-23T21:30:00Z")
+	}
+	return t, nil
+}
+
 // accounts are the names in order.
 func (s *simulation) accounts() []string {
 	var names []string
@@ -116,7 +140,11 @@ func (a *app) simulate(c *cobra.Command, s *simulation) error {
 	if s.since.After(s.now) {
 		return usage(c, fmt.Errorf("--since: %s is in the future: want the past, such as -24h", s.since.Format(time.RFC3339)))
 	}
-	s.api.Seed, s.api.Faults = s.lives.Seed, imochasim.PassingFaults(s.faults)
+	if until := s.lives.Until; !until.IsZero() && until.Before(s.since) {
+		return usage(c, fmt.Errorf("--until: %s is before --since, %s", until.Format(time.RFC3339), s.since.Format(time.RFC3339)))
+	}
+	s.api.Seed, s.api.Faults = s.lives.Seed, s.faults
+	s.api.Faults.Rates = imochasim.PassingFaults(s.share).Rates
 	sim, err := imochasim.New(s.api)
 	if err != nil {
 		return usage(c, err)
@@ -145,12 +173,11 @@ func (a *app) simulate(c *cobra.Command, s *simulation) error {
 		}
 	}
 	a.introduce(s, names, sim, "http://"+ln.Addr().String())
-	work.Go(func() error { return serve(ctx, ln, sim, longestHang+s.api.Latency.Fixed+s.api.Latency.Random) })
+	work.Go(func() error {
+		return serve(ctx, ln, sim, time.Minute+s.faults.HangFor+s.api.Latency.Fixed+s.api.Latency.Random)
+	})
 	return work.Wait()
 }
-
-// longestHang is more than the simulator holds back an answer on purpose.
-const longestHang = 3 * time.Minute
 
 // introduce says where the API is and what to do with it. Scripts read the first line.
 func (a *app) introduce(s *simulation, names []string, sim *imochasim.Simulator, url string) {

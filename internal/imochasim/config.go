@@ -28,8 +28,8 @@ func (b Boundary) String() string {
 	return boundaryNames[b]
 }
 
-// resolution is what windows with this boundary can tell apart.
-func (b Boundary) resolution() ledger.Resolution {
+// Resolution is what windows with this boundary can tell apart.
+func (b Boundary) Resolution() ledger.Resolution {
 	switch b {
 	case ExclusiveEnd:
 		return ledger.RoundDown

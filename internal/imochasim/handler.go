@@ -20,12 +20,16 @@ const InvalidDate = "Date & time is not invalid or incorrect format"
 // maxRequestBody is far more than a request with two times needs.
 const maxRequestBody = 64 << 10
 
-// ServeHTTP answers the API's requests, and GET /healthz, /stats and /ledger?account=NAME.
+// ServeHTTP answers the API's requests, and GET /healthz, /stats and /ledger?account=NAME, and PUT /faults?share=0.1. The
+// date of every answer is by the simulator's clock.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	switch {
 	case r.URL.Path == Path && r.Method == http.MethodPost:
 		s.serve(w, r)
 	case r.Method == http.MethodGet && s.extra(w, r):
+	case r.Method == http.MethodPut && r.URL.Path == "/faults":
+		s.control(w, r)
 	default:
 		s.refuse(w, http.StatusNotFound, "not found", "No HTTP resource was found that matches the request")
 	}

@@ -17,6 +17,8 @@ type Lives struct {
 	// Speed makes all of it go faster: with 60, a day takes 24 minutes. Times that are given in seconds, as those of
 	// quick changes and bursts, stay. 0: 1.
 	Speed float64
+	// Until is when it all ends: nothing happens from then on, though what is late may be shown later. Zero: never.
+	Until time.Time
 	// FirstID is the first testInvitationId; they ascend, with small holes.
 	FirstID int64
 	// FarIDs is the share of invitations whose id is beyond 2^40.

@@ -179,7 +179,7 @@ func (s *Simulator) Expected(accountName string, scope ledger.Scope) *ledger.Exp
 	if scope.Seen.IsZero() {
 		scope.Seen = s.now()
 	}
-	scope.Resolution = s.config.Boundary.resolution()
+	scope.Resolution = s.config.Boundary.Resolution()
 	expected := ledger.Expect(s.Ledger(accountName), scope)
 	expected.Account = attempt.Account(accountName)
 	return expected

@@ -60,6 +60,9 @@ func wholeSecond(t time.Time) time.Time {
 
 // Until is what happens before t and was not returned yet, in order of time.
 func (st *Stream) Until(t time.Time) []Happening {
+	if end := st.lives.Until; !end.IsZero() && t.After(end) {
+		t = end
+	}
 	for st.nextLife.Before(t) || st.nextBurst.Before(t) {
 		if st.nextBurst.Before(st.nextLife) {
 			st.burst(st.nextBurst)
@@ -129,9 +132,17 @@ func (a *agenda) Pop() any {
 
 // Play adds what a stream has until t to an account.
 func (s *Simulator) Play(account string, st *Stream, t time.Time) error {
+	return s.play(account, st, t, time.Time{})
+}
+
+// play is Play for what may have been asked for already, up to a time: it is not shown before.
+func (s *Simulator) play(account string, st *Stream, t, shown time.Time) error {
 	happenings := st.Until(t)
 	changes := make([]Change, 0, len(happenings))
 	for _, h := range happenings {
+		if h.At.Before(shown) {
+			h.Visible = later(h.Visible, shown)
+		}
 		if h.Raw != "" {
 			if err := s.AddRawLate(account, h.State, h.At, h.Visible, h.Raw); err != nil {
 				return err
@@ -152,30 +163,37 @@ func (s *Simulator) Populate(account string, l Lives, from, to time.Time) error 
 	return s.Play(account, st, to)
 }
 
-// step is how far ahead Run adds what happens: it is not visible before its time.
-const step = 10 * time.Second
+// Run adds what happens a good while before it does, and looks after it every so often.
+const (
+	ahead = 10 * time.Minute
+	step  = 10 * time.Second
+)
 
 // Run adds what happens, from a time on and for as long as ctx lasts, to an account. What has happened by the clock is
-// there when ready is called, which may be nil. It returns nil when ctx ends.
+// there when ready is called, which may be nil. It returns nil when ctx ends. In a process that stood still for longer than
+// it had planned ahead, what happened meanwhile is shown late, since it may have been asked for before it was added.
 func (s *Simulator) Run(ctx context.Context, account string, l Lives, from time.Time, ready func()) error {
 	st, err := l.Stream(from)
 	if err != nil {
 		return err
 	}
+	if err := s.Play(account, st, s.now().Add(ahead)); err != nil {
+		return err
+	}
+	if ready != nil {
+		ready()
+	}
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 	for {
-		if err := s.Play(account, st, s.now().Add(2*step)); err != nil {
-			return err
-		}
-		if ready != nil {
-			ready()
-			ready = nil
-		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return nil
+		}
+		now := s.now()
+		if err := s.play(account, st, now.Add(ahead), now.Add(time.Second)); err != nil {
+			return err
 		}
 	}
 }
