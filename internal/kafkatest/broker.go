@@ -21,6 +21,7 @@ type broker struct {
 	port       int            // for clients
 	controller int            // for the quorum
 	others     map[string]int // of further listeners, by their names
+	proxies    map[string]int // that it tells clients instead, by the same names
 	jvm        []string
 
 	process *process // nil: it does not run

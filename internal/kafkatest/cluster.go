@@ -121,16 +121,17 @@ func startOnce(ctx context.Context, d *distribution, s *settings) (*Cluster, err
 	if c.dir, err = os.MkdirTemp("", "kafkatest-"); err != nil {
 		return c, err
 	}
-	each := 2 + len(s.listeners)
+	each := 2 + 2*len(s.listeners)
 	ports, err := freePorts(each * s.brokers)
 	if err != nil {
 		return c, err
 	}
 	for i := range s.brokers {
 		own := ports[each*i:]
-		b := &broker{dir: filepath.Join(c.dir, fmt.Sprint("broker-", i+1)), port: own[0], controller: own[1], others: make(map[string]int), jvm: d.jvm()}
+		b := &broker{dir: filepath.Join(c.dir, fmt.Sprint("broker-", i+1)), port: own[0], controller: own[1], others: make(map[string]int),
+			proxies: make(map[string]int), jvm: d.jvm()}
 		for j, l := range s.listeners {
-			b.others[l.Name] = own[2+j]
+			b.others[l.Name], b.proxies[l.Name] = own[2+2*j], own[3+2*j]
 		}
 		if err := os.Mkdir(b.dir, 0o700); err != nil {
 			return c, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 )
 
@@ -35,6 +36,15 @@ func (c *Cluster) Freeze(i int) error { return c.brokers[i].process.cmd.Process.
 
 // Thaw lets a frozen broker go on.
 func (c *Cluster) Thaw(i int) error { return c.brokers[i].process.cmd.Process.Signal(signalContinue) }
+
+// PID is the process of broker i, which has to have been started.
+func (c *Cluster) PID(i int) int { return c.brokers[i].process.cmd.Process.Pid }
+
+// Ended is closed when broker i, as it was started last, has ended.
+func (c *Cluster) Ended(i int) <-chan struct{} { return c.brokers[i].process.done }
+
+// Log is all that broker i has written, of all its starts.
+func (c *Cluster) Log(i int) ([]byte, error) { return os.ReadFile(c.brokers[i].file("log")) }
 
 // Restart starts brokers that do not run, and waits until they answer. Brokers without which there is no quorum have to
 // be started together.

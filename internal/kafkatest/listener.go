@@ -14,6 +14,10 @@ type Listener struct {
 
 	// Settings are the listener's own, without listener.name.<name>. before them.
 	Settings map[string]string
+
+	// Proxied: the brokers tell clients another address than that at which they listen. There the test has to put a
+	// proxy for each of them, through which all clients of this listener go then (AddrsOf, ProxiesOf).
+	Proxied bool
 }
 
 // Listen adds a listener.
@@ -66,7 +70,21 @@ func Sharing(options func() ([]Option, error)) func(t testing.TB) *Cluster {
 	}
 }
 
-// AddrsOf are the brokers' addresses at a listener.
+// FreeAddrs returns addresses of this machine that nobody listens at, from a range in which no outgoing connection takes
+// one: who stops listening there can begin again later.
+func FreeAddrs(n int) ([]string, error) {
+	ports, err := freePorts(n)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for _, port := range ports {
+		addrs = append(addrs, address(port))
+	}
+	return addrs, nil
+}
+
+// AddrsOf are the addresses at which the brokers listen.
 func (c *Cluster) AddrsOf(listener string) []string {
 	var addrs []string
 	for _, b := range c.brokers {
@@ -75,13 +93,25 @@ func (c *Cluster) AddrsOf(listener string) []string {
 	return addrs
 }
 
+// ProxiesOf are the addresses that the brokers tell clients of a listener that is proxied.
+func (c *Cluster) ProxiesOf(listener string) []string {
+	var addrs []string
+	for _, b := range c.brokers {
+		addrs = append(addrs, address(b.proxies[listener]))
+	}
+	return addrs
+}
+
 // listening adds the listeners to the settings of a broker.
 func (b *broker) listening(listeners []Listener, p map[string]string) {
 	protocols := []string{"PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"}
 	for _, l := range listeners {
-		at := "," + l.Name + "://" + address(b.others[l.Name])
-		p["listeners"] += at
-		p["advertised.listeners"] += at
+		told := b.others[l.Name]
+		if l.Proxied {
+			told = b.proxies[l.Name]
+		}
+		p["listeners"] += "," + l.Name + "://" + address(b.others[l.Name])
+		p["advertised.listeners"] += "," + l.Name + "://" + address(told)
 		protocols = append(protocols, l.Name+":"+l.Protocol)
 		for name, value := range l.Settings {
 			p["listener.name."+strings.ToLower(l.Name)+"."+name] = value
