@@ -22,10 +22,27 @@ type loader struct {
 // wrong notes a problem, unless the command does not use the setting.
 func (l *loader) wrong(v *variable, format string, args ...any) {
 	l.bad[v] = true
-	if l.needs(v.group()) {
-		l.problems = append(l.problems, Problem{v.name, fmt.Sprintf(format, args...)})
+	if !l.needs(v.group()) {
+		return
 	}
+	problem := Problem{v.name, fmt.Sprintf(format, args...)}
+	count := 1
+	for _, p := range l.problems {
+		if p.Variable == v.name {
+			count++
+		}
+	}
+	switch {
+	case count > mostProblems:
+		return
+	case count == mostProblems:
+		problem.Text = "there is more: mend what is above first"
+	}
+	l.problems = append(l.problems, problem)
 }
+
+// mostProblems is how many are named of one setting: a file of accounts could have as many as it has entries.
+const mostProblems = 50
 
 func (l *loader) warn(v *variable, format string, args ...any) {
 	if l.needs(v.group()) {

@@ -44,7 +44,8 @@ func ParseDuration(text string) (time.Duration, error) {
 var errNoDuration = errors.New("is not a duration: want something like 30s, 10m, 168h or 7d")
 
 // ParseTime reads a point in time: RFC 3339, a date (its beginning, in UTC), or a span before now, such as -36h or -7d.
-// The time is in UTC. The error goes on from the text: is not …: want ….
+// The time is in UTC, in the years 1 to 9999: the others have no form in RFC 3339. The error goes on from the text: is not …:
+// want ….
 func ParseTime(text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "-") {
@@ -56,7 +57,10 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), nil
+			if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+				return time.Time{}, errors.New("is out of range: want a year from 1 to 9999 in UTC")
+			}
+			return t, nil
 		}
 	}
 	if _, err := ParseDuration(text); err == nil {
