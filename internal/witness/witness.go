@@ -199,18 +199,21 @@ func headers(t testing.TB, where string, r *kgo.Record, e *eventtest.Event) {
 // Letters are the dead letters of one account in a topic.
 func Letters(t testing.TB, brokers []string, topic string, account attempt.Account, opts ...kgo.Opt) []ledger.ObservedLetter {
 	t.Helper()
+	return AllLetters(t, brokers, topic, opts...)[account]
+}
+
+// AllLetters are the dead letters of all accounts in a topic.
+func AllLetters(t testing.TB, brokers []string, topic string, opts ...kgo.Opt) map[attempt.Account][]ledger.ObservedLetter {
+	t.Helper()
 	records, err := Records(t.Context(), brokers, topic, opts...)
 	if err != nil {
 		t.Fatalf("read the dead letters: %v", err)
 	}
-	var out []ledger.ObservedLetter
+	out := map[attempt.Account][]ledger.ObservedLetter{}
 	for _, r := range records {
 		h := map[string]string{}
 		for _, header := range r.Headers {
 			h[header.Key] = string(header.Value)
-		}
-		if h["account"] != string(account) {
-			continue
 		}
 		l := ledger.ObservedLetter{State: attempt.State(h["state"]), Raw: string(r.Value)}
 		for _, end := range []struct {
@@ -224,7 +227,8 @@ func Letters(t testing.TB, brokers []string, topic string, account attempt.Accou
 		if h["error"] == "" {
 			t.Fatalf("dead letter at offset %d has no header error", r.Offset)
 		}
-		out = append(out, l)
+		account := attempt.Account(h["account"])
+		out[account] = append(out[account], l)
 	}
 	return out
 }
