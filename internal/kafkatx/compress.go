@@ -28,6 +28,8 @@ const (
 
 // codecs holds the compressors of a client. It is safe for concurrent use.
 type codecs struct {
+	most int // bytes that a batch may unfold to
+
 	zstdOnce    sync.Once
 	zstdEncoder *zstd.Encoder
 	zstdErr     error
@@ -43,7 +45,7 @@ type codecs struct {
 	lz4Readers  sync.Pool
 }
 
-func newCodecs() *codecs { return &codecs{} }
+func newCodecs() *codecs { return &codecs{most: maxUncompressed} }
 
 func (c *codecs) close() {
 	c.unzstding.Lock()
@@ -117,12 +119,16 @@ func (c *codecs) decompress(dst, src []byte, codec kafka.Compression) ([]byte, e
 		defer c.unzstding.RUnlock()
 		c.unzstdOnce.Do(func() {
 			c.zstdDecoder, c.unzstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
-				zstd.WithDecoderMaxMemory(maxUncompressed))
+				zstd.WithDecoderMaxMemory(uint64(c.most)))
 		})
 		if c.unzstdErr != nil {
 			return dst, c.unzstdErr
 		}
-		return c.zstdDecoder.DecodeAll(src, dst)
+		out, err := c.zstdDecoder.DecodeAll(src, dst)
+		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+			err = c.tooMuch()
+		}
+		return out, err
 	case kafka.Gzip:
 		r, ok := c.gzipReaders.Get().(*gzip.Reader)
 		if !ok {
@@ -132,7 +138,7 @@ func (c *codecs) decompress(dst, src []byte, codec kafka.Compression) ([]byte, e
 		if err := r.Reset(bytes.NewReader(src)); err != nil {
 			return dst, err
 		}
-		return readThrough(dst, r)
+		return c.readThrough(dst, r)
 	case kafka.Lz4:
 		r, ok := c.lz4Readers.Get().(*lz4.Reader)
 		if !ok {
@@ -140,30 +146,32 @@ func (c *codecs) decompress(dst, src []byte, codec kafka.Compression) ([]byte, e
 		}
 		defer c.lz4Readers.Put(r)
 		r.Reset(bytes.NewReader(src))
-		return readThrough(dst, r)
+		return c.readThrough(dst, r)
 	case kafka.Snappy:
-		return appendUnsnapped(dst, src)
+		return c.appendUnsnapped(dst, src)
 	}
 	return dst, fmt.Errorf("unknown compression %d", codec)
 }
 
-func readThrough(dst []byte, r io.Reader) ([]byte, error) {
+func (c *codecs) readThrough(dst []byte, r io.Reader) ([]byte, error) {
 	for {
 		dst = slices.Grow(dst, 32<<10)
 		n, err := r.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]
 		switch {
+		case len(dst) > c.most:
+			return dst, c.tooMuch()
 		case errors.Is(err, io.EOF):
 			return dst, nil
 		case err != nil:
 			return dst, err
-		case len(dst) > maxUncompressed:
-			return dst, errTooMuch
 		}
 	}
 }
 
-var errTooMuch = fmt.Errorf("more than %d bytes uncompressed", maxUncompressed)
+var errTooMuch = errors.New("more bytes uncompressed than the limit")
+
+func (c *codecs) tooMuch() error { return fmt.Errorf("%w of %d", errTooMuch, c.most) }
 
 // Kafka's Java clients frame snappy with the xerial library's stream format: a header of the magic, the version and the
 // oldest compatible version, then blocks with their length in front. Consumers also take a bare snappy block.
@@ -185,9 +193,9 @@ func appendXerial(dst, src []byte) []byte {
 	return dst
 }
 
-func appendUnsnapped(dst, src []byte) ([]byte, error) {
+func (c *codecs) appendUnsnapped(dst, src []byte) ([]byte, error) {
 	if !bytes.HasPrefix(src, []byte(xerialMagic)) {
-		return appendSnappyBlock(dst, src)
+		return c.appendSnappyBlock(dst, src)
 	}
 	if len(src) < len(xerialHeader) {
 		return dst, io.ErrUnexpectedEOF
@@ -203,7 +211,7 @@ func appendUnsnapped(dst, src []byte) ([]byte, error) {
 			return dst, io.ErrUnexpectedEOF
 		}
 		var err error
-		if dst, err = appendSnappyBlock(dst, src[:n]); err != nil {
+		if dst, err = c.appendSnappyBlock(dst, src[:n]); err != nil {
 			return dst, err
 		}
 		src = src[n:]
@@ -211,14 +219,14 @@ func appendUnsnapped(dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func appendSnappyBlock(dst, src []byte) ([]byte, error) {
+func (c *codecs) appendSnappyBlock(dst, src []byte) ([]byte, error) {
 	n, err := s2.DecodedLen(src)
 	if err != nil {
 		return dst, err
 	}
 	// The format's best is 64 bytes for 3, so a larger claim is not worth the memory.
-	if len(dst)+n > maxUncompressed || n > 24*len(src)+64 {
-		return dst, errTooMuch
+	if len(dst)+n > c.most || n > 24*len(src)+64 {
+		return dst, c.tooMuch()
 	}
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]

@@ -161,16 +161,16 @@ func decodeFetch(buf []byte, want topicPartition) (*fetchAnswer, error) {
 	a.throttle = d.int32()
 	code := d.int16()
 	d.int32() // session id
-	for range d.count() {
+	for range d.count(6) {
 		topic := string(d.bytes(int(d.int16())))
-		for range d.count() {
+		for range d.count(42) {
 			p := fetchAnswer{buf: buf, throttle: a.throttle, found: true}
 			partition := d.int32()
 			p.code = d.int16()
 			d.int64() // high watermark
 			p.lastStableOffset = d.int64()
 			p.logStartOffset = d.int64()
-			for range d.count() {
+			for range d.count(16) {
 				p.aborted = append(p.aborted, abortedTransaction{d.int64(), d.int64()})
 			}
 			d.int32() // preferred read replica: only for consumers with a rack
@@ -232,10 +232,11 @@ func (c *cursor) int64() int64 {
 	return 0
 }
 
-// count is the length of an array, or none if it is null or cannot be.
-func (c *cursor) count() int {
+// count is the length of an array, or none if it is null. An array whose elements, of at least least bytes, are more than
+// is left cannot be.
+func (c *cursor) count(least int) int {
 	n := int(c.int32())
-	if n > len(c.buf) {
+	if n > len(c.buf)/least {
 		c.err = errShort
 	}
 	if n < 0 || c.err != nil {

@@ -81,6 +81,8 @@ type recordCursor struct {
 	b         []byte
 	left      int
 	offset    int64
+	least     int64 // offset delta that the next one may have
+	most      int64 // and the greatest of all
 	base      int64 // milliseconds
 	fixedTime bool
 	headers   []kafka.Header
@@ -91,7 +93,7 @@ type recordCursor struct {
 func (c *recordCursor) open(batch logBatch, records []byte) error {
 	c.b = records
 	c.left = int(int32(binary.BigEndian.Uint32(batch[atRecordCount:])))
-	c.offset = batch.baseOffset()
+	c.offset, c.least, c.most = batch.baseOffset(), 0, batch.end()-1-batch.baseOffset()
 	at := atBaseTimestamp
 	if c.fixedTime = batch.attributes()&attrLogAppendTime != 0; c.fixedTime {
 		at = atMaxTimestamp
@@ -103,7 +105,10 @@ func (c *recordCursor) open(batch logBatch, records []byte) error {
 	return nil
 }
 
-var errBadRecord = errors.New("record is not as long as its fields say")
+var (
+	errBadRecord = errors.New("record is not as long as its fields say")
+	errMisplaced = errors.New("record has an offset that is not in its batch, or not after that of the one before")
+)
 
 // next decodes a record into r, all but topic and partition. Its slices are the batch's memory, and its headers the
 // cursor's. It is false after the last one.
@@ -121,6 +126,10 @@ func (c *recordCursor) next(r *Record) (bool, error) {
 	f.b = f.b[1:] // attributes: none are defined
 
 	timeDelta, offsetDelta := f.varint(), f.varint()
+	if offsetDelta < c.least || offsetDelta > c.most {
+		return false, errMisplaced
+	}
+	c.least = offsetDelta + 1
 	if c.fixedTime {
 		timeDelta = 0
 	}
