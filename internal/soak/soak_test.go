@@ -1,0 +1,110 @@
+//go:build linux
+
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	steadyName   = "steady worker"
+	restlessName = "restless worker"
+)
+
+// Days of traffic, and nothing grows that must not; and every event is right in the end.
+func TestSoak(t *testing.T) {
+	d := length(t)
+	w := newWorld(t, d)
+	steady, restless := w.startWorker(steadyName), w.startWorker(restlessName)
+	file := w.file(d)
+	defer file.Close()
+	r, n := newRecord(file), &counts{}
+	t.Logf("figures: %s", file.Name())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	end := sync.OnceValue(func() error { cancel(); return group.Wait() })
+	t.Cleanup(func() { _ = end() }) // before the processes that it looks at are killed
+	interval := scaled(d, 300, 500*time.Millisecond, 5*time.Second)
+	group.Go(func() error { return w.watch(ctx, r, interval, scaled(d, 60, 0, time.Minute)) })
+	group.Go(func() error { return w.weigh(ctx, r, scaled(d, 120, time.Second, 20*time.Second)) })
+	group.Go(func() error { return w.browse(ctx, n, interval) })
+	group.Go(func() error { return w.ask(ctx, n, scaled(d, 60, 2*time.Second, 30*time.Second)) })
+	group.Go(func() error { return w.consume(ctx, n) })
+	group.Go(func() error {
+		return each(ctx, time.Minute, func() error { t.Log(progress(r, n)); return nil })
+	})
+	for _, now := range w.plan(ctx, d, restless) {
+		w.pause(ctx, now.at-r.elapsed())
+		if ctx.Err() == nil {
+			t.Logf("%s: %s", r.elapsed().Round(time.Second), now.name)
+			now.do()
+		}
+	}
+	w.pause(ctx, d-r.elapsed())
+	to, took := time.Now(), r.elapsed()
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.err(); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(progress(r, n))
+	all := verdicts(r, theJudged(steadyName, restlessName), took/10, took) // a tenth to get warm
+	t.Logf("%s, %.1f days of the API, %d pages, %d commands, %d events consumed\n%s",
+		took.Round(time.Second), took.Hours()/24*speed, n.pages.Load(), n.commands.Load(), n.consumed.Load(), table(all))
+	found := w.truth(to)
+	steady.stop()
+	restless.stop()
+	t.Logf("%d events, %d required, %d late, %d dead letters; %d problems", found.told, found.required, found.late, found.letters, len(found.problems))
+	if len(found.problems) > 0 {
+		t.Errorf("the events are not what happened:\n%s", strings.Join(found.problems[:min(len(found.problems), 20)], "\n"))
+	}
+	if found.required == 0 || n.pages.Load() == 0 || n.commands.Load() == 0 || n.consumed.Load() == 0 {
+		t.Error("something did not happen at all: the run shows nothing")
+	}
+	for _, v := range all {
+		switch {
+		case math.IsInf(v.shown.most, 0) || v.judged.by != "" && math.IsInf(v.by.most, 0):
+			t.Errorf("%s, %s: it was not measured", v.of, v.name)
+		case d >= long && (v.by.grows || v.by.unseen):
+			t.Errorf("%s, %s: %s", v.of, v.name, v.word())
+		}
+	}
+}
+
+// file is where the figures go. It outlives a run that is judged.
+func (w *world) file(d time.Duration) *os.File {
+	w.t.Helper()
+	folder := ""
+	if d < long {
+		folder = w.t.TempDir()
+	}
+	f, err := os.CreateTemp(folder, "attemptstream-soak-*.csv")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return f
+}
+
+// progress is a line of how things are.
+func progress(r *record, n *counts) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %.0f ids", r.elapsed().Round(time.Second), r.latest(ofIndex, "ids"))
+	for _, of := range []string{steadyName, restlessName} {
+		fmt.Fprintf(&b, "; %s %.1f MiB, heap %.1f, %.0f goroutines, %.0f threads, %.0f descriptors, %.0f connections", of, r.latest(of, "resident")/mib,
+			r.latest(of, "heap")/mib, r.latest(of, "goroutines"), r.latest(of, "threads"), r.latest(of, "descriptors"), r.latest(of, "connections"))
+	}
+	fmt.Fprintf(&b, "; state topic %.2f MiB, %.0f records of %.0f keys; %d events consumed", r.latest(ofState, "disk")/mib,
+		r.latest(ofState, "records"), r.latest(ofState, "live records"), n.consumed.Load())
+	return b.String()
+}

@@ -1,0 +1,116 @@
+//go:build linux
+
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// each calls fn in an interval, until ctx ends or fn fails.
+func each(ctx context.Context, interval time.Duration, fn func() error) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := fn(); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// watch measures processes and disk, as Prometheus would, until ctx ends. Of a process that is younger than warm nothing is
+// judged.
+func (w *world) watch(ctx context.Context, r *record, interval, warm time.Duration) error {
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	return each(ctx, interval, func() error {
+		index := map[string]figures{}
+		for _, k := range w.workers {
+			now, life, err := k.look()
+			if err != nil {
+				return err
+			}
+			if now == nil {
+				continue
+			}
+			of, err := measure(ctx, client, now)
+			if again, _, _ := k.look(); again != now {
+				continue // it was ended meanwhile
+			}
+			if err != nil {
+				return fmt.Errorf("measure the %s worker: %w; its log ends:\n%s", k.name, err, now.process.Tail())
+			}
+			r.add(k.name, life, time.Since(now.since) < warm, of.process)
+			for account, f := range of.index {
+				if index[account] == nil || index[account]["ids"] < f["ids"] { // who does not own it any more knows less
+					index[account] = f
+				}
+			}
+		}
+		if len(index) == len(accounts()) {
+			sum := figures{}
+			for _, f := range index {
+				sum["bytes"] += f["bytes"]
+				sum["ids"] += f["ids"]
+			}
+			sum["bytes per id"] = sum["bytes"] / max(sum["ids"], 1)
+			r.add(ofIndex, 0, false, sum)
+		}
+		disk, err := quietly(w, func() (figures, error) { return w.disk(ctx) })
+		if err != nil || disk == nil {
+			return err
+		}
+		if live := r.latest(ofState, "live bytes"); live > 0 {
+			disk["disk per live byte"] = disk["disk"] / live
+		}
+		r.add(ofState, 0, false, disk)
+		return nil
+	})
+}
+
+// measure is what the kernel and the process itself say.
+func measure(ctx context.Context, client *http.Client, of *running) (*scrape, error) {
+	s, err := scrapeFrom(ctx, client, of.url)
+	if err != nil {
+		return nil, err
+	}
+	more, err := kernel(of.process.PID())
+	for name, value := range more {
+		s.process[name] = value
+	}
+	return s, err
+}
+
+// weigh reads the state topic again and again, as a worker does when it takes over.
+func (w *world) weigh(ctx context.Context, r *record, interval time.Duration) error {
+	return each(ctx, interval, func() error {
+		f, err := quietly(w, func() (figures, error) { return w.recovery(ctx) })
+		if err != nil || f == nil {
+			return err
+		}
+		f["superseded records"] = f["records"] - f["live records"]
+		if ids := r.latest(ofIndex, "ids"); ids > 0 {
+			f["live bytes per id"], f["live records per id"] = f["live bytes"]/ids, f["live records"]/ids
+		}
+		r.add(ofState, 0, false, f)
+		return nil
+	})
+}
+
+// quietly asks Kafka, and forgives what goes wrong while the broker is away.
+func quietly[T any](w *world, ask func() (T, error)) (T, error) {
+	before := w.disturbed.Load()
+	v, err := ask()
+	if err != nil && (before > 0 || w.disturbed.Load() > 0) {
+		var nothing T
+		return nothing, nil
+	}
+	return v, err
+}

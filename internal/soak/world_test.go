@@ -1,0 +1,133 @@
+//go:build linux
+
+package soak_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"attemptstream/internal/kafkatest"
+	"attemptstream/internal/program"
+)
+
+const (
+	topic      = "soak"
+	stateTopic = topic + ".state"
+	partitions = 6
+
+	// speed is how many of the API's days pass in one: ten of them in an hour.
+	speed = 240
+	// perDay is how many invitations each account sends in one of its days, beside six bursts of 150.
+	perDay = 2000
+
+	// segment is the size at which a segment of the state topic is closed. Kafka takes no smaller one.
+	segment = 1 << 20
+
+	// patience bounds every wait, stopTime that for a worker that was told to stop.
+	patience = 3 * time.Minute
+	stopTime = 10 * time.Second
+)
+
+func accounts() []string { return []string{"africa", "america", "asia", "europe", "oceania"} }
+
+// A world is the broker, the API, and the workers between them.
+type world struct {
+	t       testing.TB
+	cluster *kafkatest.Cluster
+	client  *kgo.Client
+	admin   *kadm.Client
+	path    string // of the command
+	set     []string
+	since   time.Time     // when the lives begin
+	lateBy  time.Duration // how late the API shows some of what happens, at most
+	api     *api
+	workers []*worker
+
+	disturbed atomic.Int32 // more than 0: the broker is away, or was until just now
+}
+
+// newWorld has accounts with some days of history. In a run that is not judged, there is less of everything.
+func newWorld(t testing.TB, d time.Duration) *world {
+	t.Helper()
+	flags := []string{}
+	if overlay := os.Getenv("ATTEMPTSTREAM_SOAK_OVERLAY"); overlay != "" {
+		flags = append(flags, "-overlay="+overlay)
+	}
+	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-2 * time.Hour).Truncate(time.Second), lateBy: 30 * time.Second}
+	lookback := 30 * time.Second
+	if d < long {
+		w.since, lookback, w.lateBy = time.Now().Add(-time.Minute).Truncate(time.Second), 2*time.Second, time.Second
+	}
+	w.cluster = kafkatest.Start(t, kafkatest.Config("broker.session.timeout.ms", "2000"), kafkatest.Config("broker.heartbeat.interval.ms", "500"))
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Addrs()...), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	w.client, w.admin = client, kadm.NewClient(client)
+	w.createState()
+	w.api = w.startAPI()
+	w.set = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
+		"KAFKA_BROKERS=" + strings.Join(w.cluster.Addrs(), ","), "KAFKA_TOPIC=" + topic, fmt.Sprint("KAFKA_PARTITIONS=", partitions),
+		"IMOCHA_BASE_URL=" + w.api.url, "IMOCHA_ACCOUNTS_FILE=" + w.accountsFile(), "IMOCHA_RATE_LIMIT=50", "IMOCHA_REQUEST_TIMEOUT=2s",
+		"STREAM_START_AT=" + w.since.Format(time.RFC3339), "STREAM_POLL_INTERVAL=1s", "STREAM_SETTLE_DELAY=1s",
+		"STREAM_LOOKBACK=4h", "STREAM_LOOKBACK_INTERVAL=" + lookback.String(), "ADMIN_ADDR=127.0.0.1:0",
+	}
+	return w
+}
+
+// createState creates the state topic as the worker does, with segments so small and a day so short that what happens in
+// months happens in an hour: each partition is compacted about once in half a minute.
+func (w *world) createState() {
+	w.t.Helper()
+	const day = "120000"
+	configs := map[string]*string{}
+	for name, value := range map[string]string{
+		"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "max.compaction.lag.ms": day, "delete.retention.ms": day,
+		"segment.bytes": fmt.Sprint(segment), "segment.ms": "20000",
+	} {
+		configs[name] = &value
+	}
+	if _, err := w.admin.CreateTopic(w.t.Context(), partitions, 1, configs, stateTopic); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func keyOf(account string) string { return "key-of-" + account }
+
+// accountsFile names the accounts and the files of their keys.
+func (w *world) accountsFile() string {
+	w.t.Helper()
+	type entry struct {
+		Name       string `json:"name"`
+		APIKeyFile string `json:"apiKeyFile"`
+	}
+	var list []entry
+	dir := w.t.TempDir()
+	for _, name := range accounts() {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(keyOf(name)), 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+		list = append(list, entry{name, file})
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	file := filepath.Join(dir, "accounts.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return file
+}
