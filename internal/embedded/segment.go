@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,8 @@ func nextBatch(raw []byte) (b batch, rest []byte, err error) {
 		return nil, nil, fmt.Errorf("a batch of version %d", b[batchMagic])
 	case binary.BigEndian.Uint32(b[batchCRC:]) != crc32.Checksum(b[batchAttributes:], castagnoli):
 		return nil, nil, errors.New("a batch whose checksum is wrong")
+	case b.first() < 0, b.last() < b.first(), b.last() == math.MaxInt64:
+		return nil, nil, fmt.Errorf("a batch with the impossible offsets %d to %d", b.first(), b.last())
 	}
 	return b, rest, nil
 }
