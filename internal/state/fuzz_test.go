@@ -107,3 +107,44 @@ func model(t testing.TB, log fakeLog) *dedupe.Index {
 	}
 	return x
 }
+
+// FuzzRequests reads any record as what was asked for, and as what became of it. A request that is taken can be carried
+// out: a range that is not empty, in years that can be written, some known states, under the id and account of its key. A
+// reason why it cannot be is short, and of progress no number is below zero.
+func FuzzRequests(f *testing.F) {
+	r := requestOf(f, "a", "r", noon)
+	f.Add(r.Key, r.Value)
+	f.Add([]byte("a/replay/r/request"), bytes.Replace(r.Value, []byte(`"version":1`), []byte(`"version":2`), 1))
+	f.Add([]byte("b/replay/r/request"), r.Value)
+	f.Add([]byte("a/replay/r/request"), []byte(`{"version":1,"id":"r","account":"a","from":"0000-01-01T00:00:00+23:59","to":"9999-12-31T23:59:59-23:59","states":["expired","expired"]}`))
+	f.Add([]byte("a/replay/r/progress"), []byte(`{"version":1,"status":"running","position":"2026-11-25T12:00:00Z","told":7,"gaps":-1}`))
+	f.Add([]byte("a/replay/r/progress"), []byte(`{"version":1,"status":"done","position":"2026-11-25T12:00:00Z","told":7}`))
+	f.Add([]byte("a/replay//request"), r.Value)
+	f.Add([]byte("a b/replay/r/request"), []byte(`{"version":1,"id":"r","account":"a b"}`))
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		record := kafkatx.Record{Key: key, Value: value}
+		if asked, ok := state.AskedIn(record); ok {
+			if want := string(asked.Account) + "/replay/" + asked.ID + "/request"; string(key) != want {
+				t.Fatalf("key %q is that of %q", key, want)
+			}
+			q, err := asked.Request()
+			switch {
+			case err != nil && len(err.Error()) > 200:
+				t.Fatalf("a reason of %d bytes: %v", len(err.Error()), err)
+			case err == nil:
+				if q.ID != asked.ID || q.Account != asked.Account || q.From >= q.To || len(q.States) == 0 || len(q.States) > 3 || q.From.Time().Year() < 0 || q.To.Time().Year() > 9999 {
+					t.Fatalf("taken: %+v", q)
+				}
+				if again, err := q.Record(state.Partition{}); err != nil || !bytes.Equal(again.Key, key) {
+					t.Fatalf("it cannot be written again: %v, key %q, was %q", err, again.Key, key)
+				}
+			}
+		}
+		if reported, ok, err := state.ReportedIn(record); ok && err == nil && !reported.Deleted {
+			p := reported.Progress
+			if min(p.Told, p.Late, p.Known, p.Dead) < 0 || p.Position.Time().Year() > 9999 || p.Status == "" {
+				t.Fatalf("taken: %+v", p)
+			}
+		}
+	})
+}
