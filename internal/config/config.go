@@ -13,6 +13,8 @@
 //   - An empty variable is one that is not set. Only ADMIN_ADDR differs, where empty means no status page.
 //   - The environment and the time are passed in, so that tests do not share them.
 //
+// The list of accounts is the one setting that may change while the program runs: an [AccountsWatch] follows its file.
+//
 // Failure: an [*Error] that names every wrong setting, or none. Files with secrets are read once at the start, to find
 // what is wrong with them then, and again by [Secret.Read] whenever the secret is needed.
 package config
@@ -42,6 +44,7 @@ type Settings struct {
 type IMocha struct {
 	BaseURL        *url.URL  // http or https, no query, no slash at its end
 	Accounts       []Account // at least one, no name twice
+	AccountsFile   string    // where they are listed; empty: there is one, and no list
 	RequestTimeout time.Duration
 	RateLimit      float64 // requests a second and account
 	Concurrency    int     // requests under way at once, per account

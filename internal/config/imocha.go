@@ -1,18 +1,11 @@
 package config
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"attemptstream/internal/attempt"
 )
@@ -67,7 +60,15 @@ func (l *loader) accounts() []Account {
 		if !l.needs(file.group()) {
 			return nil
 		}
-		return l.accountsFile(file)
+		l.settings.IMocha.AccountsFile = file.value()
+		accounts, err := ReadAccounts(file.value(), nil)
+		var wrong *AccountsError
+		if errors.As(err, &wrong) {
+			for _, problem := range wrong.Problems {
+				l.wrong(file, "%s%s", wrong.shown, problem)
+			}
+		}
+		return accounts
 	}
 	if !key.isSet() && !keyFile.isSet() {
 		l.wrong(key, "is not set: want the API key, or its file in %s, or several accounts in %s", keyFile.name, file.name)
@@ -83,76 +84,4 @@ func checkAPIKey(key string) error {
 		}
 	}
 	return nil
-}
-
-// maxAccounts is the size of the largest accounts file.
-const maxAccounts = 1 << 20
-
-func (l *loader) accountsFile(v *variable) []Account {
-	path := v.value()
-	data, err := readFile(path, maxAccounts)
-	if err != nil {
-		l.wrong(v, "%s %v", v.quoted(), err)
-		return nil
-	}
-	var entries []struct {
-		Name       *string `json:"name"`
-		APIKeyFile *string `json:"apiKeyFile"`
-	}
-	if err := json.Unmarshal(data, &entries, json.RejectUnknownMembers(true)); err != nil {
-		l.wrong(v, `%s %v: want [{"name":"…","apiKeyFile":"…"},…]`, v.quoted(), jsonError(data, err))
-		return nil
-	}
-	if len(entries) == 0 {
-		l.wrong(v, "%s has no accounts: want at least one", v.quoted())
-	}
-	var accounts []Account
-	seen := map[attempt.Account]bool{}
-	for i, e := range entries {
-		if e.Name == nil || e.APIKeyFile == nil || *e.APIKeyFile == "" {
-			l.wrong(v, `%s: entry %d lacks something: want both "name" and "apiKeyFile"`, v.quoted(), i+1)
-			continue
-		}
-		name, err := attempt.ParseAccount(*e.Name)
-		if err != nil {
-			l.wrong(v, "%s: entry %d: %v", v.quoted(), i+1, err)
-		} else if seen[name] {
-			l.wrong(v, "%s: account %q is there twice: want each name once", v.quoted(), name)
-		}
-		seen[name] = true
-		keyFile, shown := beside(path, *e.APIKeyFile)
-		accounts = append(accounts, Account{name, l.secretFile(v, keyFile, fmt.Sprintf("%s: apiKeyFile %s of account %q", v.quoted(), shown, name), checkAPIKey)})
-	}
-	return accounts
-}
-
-// beside is the path of a file that is named in the file at base, and how it may be shown.
-func beside(base, path string) (full, shown string) {
-	if filepath.IsAbs(path) {
-		return path, showPath(path)
-	}
-	full = filepath.Join(filepath.Dir(base), path)
-	if _, err := os.Stat(full); err != nil && showPath(path) == hiddenPath {
-		return full, hiddenPath
-	}
-	return full, quote(full)
-}
-
-// jsonError says what is wrong and where, without anything of the file's content: a key may have been put into it.
-func jsonError(data []byte, err error) error {
-	what, offset := "is not valid JSON", int64(0)
-	if syntactic := (*jsontext.SyntacticError)(nil); errors.As(err, &syntactic) {
-		offset = syntactic.ByteOffset
-	}
-	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) {
-		what, offset = "has a value of the wrong type", semantic.ByteOffset
-	}
-	switch {
-	case errors.Is(err, json.ErrUnknownName):
-		what = "has a member other than name and apiKeyFile"
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		what = "has a member twice in one entry"
-	}
-	line := 1 + bytes.Count(data[:min(max(offset, 0), int64(len(data)))], []byte("\n"))
-	return fmt.Errorf("%s (line %d)", what, line)
 }

@@ -90,11 +90,7 @@ func (l *loader) secret(v, file *variable, what string, check func(string) error
 // secretFile is the secret in the file at path, which is read if it will be used, and is called shown in errors.
 func (l *loader) secretFile(v *variable, path, shown string, check func(string) error) Secret {
 	if l.needs(v.group()) {
-		text, err := readSecret(path)
-		if err == nil {
-			err = check(text)
-		}
-		if err != nil {
+		if err := checkSecret(path, check); err != nil {
 			l.wrong(v, "%s %v", shown, err)
 		}
 	}

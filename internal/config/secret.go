@@ -79,6 +79,15 @@ func readSecret(path string) (string, error) {
 	return text, nil
 }
 
+// checkSecret tells what is wrong with the file at path as one that holds a secret. The error goes on from its name.
+func checkSecret(path string, check func(string) error) error {
+	text, err := readSecret(path)
+	if err != nil {
+		return err
+	}
+	return check(text)
+}
+
 // readFile reads a file of at most limit bytes. Its errors go on from the name of the file, which they do not have.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
