@@ -61,20 +61,23 @@ type virtualWorld struct {
 func inVirtualTime(t *testing.T, sim imochasim.Config, test func(w *virtualWorld)) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &virtualWorld{
-			T: t, net: &kfake.VirtualNetwork{}, began: time.Now(), log: brokertest.Logger(t),
-			keys: map[attempt.Account]string{account: "key"},
-			schedule: schedule.Settings{
-				States: attempt.States(), Start: attempt.InstantOf(time.Now()), PollInterval: 30 * time.Second,
-				SettleDelay: 30 * time.Second, Lookback: 168 * time.Hour, LookbackInterval: 10 * time.Minute,
-				WindowMax: 24 * time.Hour, WindowAttempts: 1000,
-			},
-		}
-		w.startBroker()
-		w.startAPI(sim)
-		test(w)
-	})
+	synctest.Test(t, func(t *testing.T) { inBubble(t, sim, test) })
+}
+
+// inBubble runs a test in a world of its own, in the bubble that it is in.
+func inBubble(t *testing.T, sim imochasim.Config, test func(w *virtualWorld)) {
+	w := &virtualWorld{
+		T: t, net: &kfake.VirtualNetwork{}, began: time.Now(), log: brokertest.Logger(t),
+		keys: map[attempt.Account]string{account: "key"},
+		schedule: schedule.Settings{
+			States: attempt.States(), Start: attempt.InstantOf(time.Now()), PollInterval: 30 * time.Second,
+			SettleDelay: 30 * time.Second, Lookback: 168 * time.Hour, LookbackInterval: 10 * time.Minute,
+			WindowMax: 24 * time.Hour, WindowAttempts: 1000,
+		},
+	}
+	w.startBroker()
+	w.startAPI(sim)
+	test(w)
 }
 
 func (w *virtualWorld) startBroker() {
