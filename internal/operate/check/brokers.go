@@ -22,13 +22,14 @@ const brokerTime = 5 * time.Second
 // advertise addresses that cannot be reached from here answers and cannot be used. up says whether one answers.
 func checkBrokers(ctx context.Context, cfg *Kafka, out *items) (up bool) {
 	answers := make([]*kafka.MetadataResponse, len(cfg.Brokers))
+	releases := make([]release, len(cfg.Brokers))
 	list := each(len(cfg.Brokers), 8, func(i int) Item {
 		name := "broker " + cfg.Brokers[i]
-		res, err := askBroker(ctx, cfg, cfg.Brokers[i])
+		res, version, err := askBroker(ctx, cfg, cfg.Brokers[i])
 		if err != nil {
 			return failed(ofKafka, name, "%s", brokerAdvice(err))
 		}
-		answers[i] = res
+		answers[i], releases[i] = res, version
 		return ok(ofKafka, name, "answers; its cluster has %s", console.Counted(len(res.Brokers), "broker", "brokers"))
 	})
 	advertised := map[string]bool{}
@@ -54,19 +55,25 @@ func checkBrokers(ctx context.Context, cfg *Kafka, out *items) (up bool) {
 		others = append(others, address)
 	}
 	slices.Sort(others)
+	releases = append(releases, make([]release, len(others))...)
 	*out = append(*out, each(len(others), 8, func(i int) Item {
 		name := "broker " + others[i] + " (advertised)"
-		if _, err := askBroker(ctx, cfg, others[i]); err != nil {
+		_, version, err := askBroker(ctx, cfg, others[i])
+		if err != nil {
 			return failed(ofKafka, name, "the cluster names this address for one of its brokers, and it is not usable from here: "+
 				"check advertised.listeners there, and the name service and firewalls here: %v", err)
 		}
+		releases[len(cfg.Brokers)+i] = version
 		return ok(ofKafka, name, "answers")
 	})...)
+	if item, known := versionsItem(slices.Concat(cfg.Brokers, others), releases); known && !cfg.Embedded {
+		out.add(item)
+	}
 	return up
 }
 
-// askBroker asks one broker for the topics that exist. Only that goes to this address for certain.
-func askBroker(ctx context.Context, cfg *Kafka, address string) (*kafka.MetadataResponse, error) {
+// askBroker asks one broker for the topics that exist, and for its version. Only that goes to this address for certain.
+func askBroker(ctx context.Context, cfg *Kafka, address string) (*kafka.MetadataResponse, release, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, brokerTime, fmt.Errorf("no answer within %s", brokerTime))
 	defer cancel()
 	client := cfg.Connect([]string{address}, brokerTime)
@@ -78,7 +85,10 @@ func askBroker(ctx context.Context, cfg *Kafka, address string) (*kafka.Metadata
 	case err != nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	return res, err
+	if err != nil {
+		return nil, unknown, err
+	}
+	return res, askRelease(ctx, client.Kafka()), nil
 }
 
 // brokerAdvice is what to do about a broker that does not answer.

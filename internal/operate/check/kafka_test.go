@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"attemptstream/internal/console"
 	"attemptstream/internal/kafkatest"
@@ -137,6 +138,16 @@ func TestTopics(t *testing.T) {
 		must(t, r, "topic "+state, check.Failed, "what was told is not remembered")
 		must(t, r, "transactional id", check.Skipped, "")
 	})
+}
+
+// A broker that no client can write transactions to without risk is found.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake(t, kfake.MaxVersions(kversion.V3_5_0())))
+	w.create()
+	r := w.run()
+	failures(t, r, 1)
+	must(t, r, "versions", check.Failed, w.addrs[0]+" is older than 3.6")
 }
 
 // On the fake broker, which has users, but lets everybody ask for the group: package secured has that right.
