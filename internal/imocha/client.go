@@ -2,6 +2,7 @@ package imocha
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -101,13 +102,16 @@ func parseBaseURL(text string) (*url.URL, error) {
 }
 
 // newTransport keeps one connection per request that may be under way. It stays with HTTP/1.1, where one connection is
-// one request: over HTTP/2 one long answer would slow down the others.
+// one request: over HTTP/2 one long answer would slow down the others. The least version of TLS is set, though it is that of
+// crypto/tls: no later default, and no GODEBUG, can change it.
 func newTransport(concurrency int) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
 		Protocols:              &protocols,
 		MaxIdleConns:           concurrency,
 		MaxIdleConnsPerHost:    concurrency,

@@ -103,6 +103,9 @@ func unconnected(err error) *Error {
 	if record := (tls.RecordHeaderError{}); errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record) {
 		e.advice = "check whether the scheme of IMOCHA_BASE_URL has to be http instead of https"
 	}
+	if alert := (*net.OpError)(nil); errors.As(err, &alert) && alert.Op == "remote error" { // how crypto/tls says it
+		e.advice = "check that who answers at IMOCHA_BASE_URL, or a proxy on the way, speaks TLS 1.2 or newer"
+	}
 	return e
 }
 

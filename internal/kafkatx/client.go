@@ -29,7 +29,7 @@ const (
 // Config says how to reach a cluster.
 type Config struct {
 	Brokers  []string       // host:port of some brokers; the others are found through them
-	TLS      *tls.Config    // nil: plain text
+	TLS      *tls.Config    // nil: plain text; TLS 1.2 is the least, whatever it says
 	SASL     sasl.Mechanism // nil: none
 	ClientID string
 
@@ -82,13 +82,23 @@ func NewClient(cfg Config) *Client {
 			MetadataTTL:    metadataTTL,
 			MetadataTopics: cfg.MetadataTopics,
 			ClientID:       cfg.ClientID,
-			TLS:            cfg.TLS,
+			TLS:            safe(cfg.TLS),
 			SASL:           cfg.SASL,
 			Context:        ctx,
 		}
 	}
 	// kafka.Client with Timeout 0 tells the broker 500 ms, whatever the deadline of the context.
 	c.admin = &kafka.Client{Addr: c.addr, Timeout: c.requestTimeout, Transport: c.transport}
+	return c
+}
+
+// safe is a configuration that speaks no TLS older than 1.2.
+func safe(c *tls.Config) *tls.Config {
+	if c == nil || c.MinVersion >= tls.VersionTLS12 {
+		return c
+	}
+	c = c.Clone()
+	c.MinVersion = tls.VersionTLS12
 	return c
 }
 

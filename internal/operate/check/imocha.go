@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"strings"
@@ -22,7 +23,10 @@ const (
 
 // checkIMocha asks every account for every state, all side by side: they are a handful of small questions.
 func checkIMocha(ctx context.Context, cfg *IMocha, now func() time.Time, out *items) {
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 256 << 10,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, TLSHandshakeTimeout: 10 * time.Second,
+	}
 	clock := &clockWatch{next: transport, now: now}
 	states := len(cfg.States)
 	kinds := make([]imocha.Kind, len(cfg.Accounts)*states)
