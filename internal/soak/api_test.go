@@ -30,7 +30,7 @@ func (w *world) startAPI() *api {
 		"simulate", "--seed", "5", "--since", w.since.Format(time.RFC3339), "--speed", fmt.Sprint(speed), "--per-day", fmt.Sprint(perDay),
 		"--late", "0.02", "--late-by", (speed * w.lateBy).String(), "--faults", "0.02", "--jitter", "20ms", "--keys", strings.Join(keys, ","), "--addr",
 	}}
-	a.process = program.Start(w.t, w.path, nil, append(a.args, "127.0.0.1:0")...)
+	a.process = program.Start(w.t, w.path, []string{}, append(a.args, "127.0.0.1:0")...)
 	a.url = a.process.Says(patience, "http://127.0.0.1:")
 	return a
 }
@@ -38,7 +38,7 @@ func (w *world) startAPI() *api {
 // restart starts an API that was killed at the same address.
 func (w *world) restart(a *api) {
 	w.t.Helper()
-	a.process = program.Start(w.t, w.path, nil, append(a.args, strings.TrimPrefix(a.url, "http://"))...)
+	a.process = program.Start(w.t, w.path, []string{}, append(a.args, strings.TrimPrefix(a.url, "http://"))...)
 	a.process.Says(patience, a.url)
 }
 

@@ -69,3 +69,13 @@ func (r *record) samples(of, name string) []sample {
 	defer r.mu.Unlock()
 	return slices.Clone(r.series[key{of, name}])
 }
+
+// reached is when the figure was at most so much for the first time; false if it never was.
+func (r *record) reached(of, name string, most float64) (time.Duration, bool) {
+	for _, s := range r.samples(of, name) {
+		if s.value <= most {
+			return s.at, true
+		}
+	}
+	return 0, false
+}

@@ -15,13 +15,16 @@ import (
 // A scrape is what a worker's /metrics says.
 type scrape struct {
 	process figures
-	index   map[string]figures // by account: of those that it owns or has owned
+	account map[string]figures // by account: of those that it owns or has owned
 }
+
+// through is the second up to which all states of an account are covered.
+const through = "through"
 
 // scraped are the metrics of the process, and those of an account, by the names that figures have here.
 var (
 	ofProcess = map[string]string{"heap": "go_memstats_heap_inuse_bytes", "goroutines": "go_goroutines"}
-	ofAccount = map[string]string{"bytes": "attemptstream_index_bytes", "ids": "attemptstream_index_entries"}
+	ofAccount = map[string]string{"bytes": "attemptstream_index_bytes", "ids": "attemptstream_index_entries", through: "attemptstream_covered_through_timestamp_seconds"}
 )
 
 func scrapeFrom(ctx context.Context, client *http.Client, url string) (*scrape, error) {
@@ -42,7 +45,7 @@ func scrapeFrom(ctx context.Context, client *http.Client, url string) (*scrape, 
 	if err != nil {
 		return nil, err
 	}
-	s := &scrape{process: figures{}, index: map[string]figures{}}
+	s := &scrape{process: figures{}, account: map[string]figures{}}
 	for name, metric := range ofProcess {
 		family := families[metric]
 		if family == nil {
@@ -52,11 +55,14 @@ func scrapeFrom(ctx context.Context, client *http.Client, url string) (*scrape, 
 	}
 	for name, metric := range ofAccount {
 		for _, m := range families[metric].GetMetric() {
-			account := labelOf(m, "account")
-			if s.index[account] == nil {
-				s.index[account] = figures{}
+			account, value := labelOf(m, "account"), m.GetGauge().GetValue()
+			if s.account[account] == nil {
+				s.account[account] = figures{}
 			}
-			s.index[account][name] = m.GetGauge().GetValue()
+			if old, ok := s.account[account][name]; ok { // of another state
+				value = min(value, old)
+			}
+			s.account[account][name] = value
 		}
 	}
 	return s, nil

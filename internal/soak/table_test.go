@@ -19,12 +19,13 @@ const (
 const mib = 1 << 20
 
 // A judged is a figure of the table. What grows with the ids by right has another figure in its place: by is that one's
-// name, and floor is of it.
+// name, and floor and limit are of it.
 type judged struct {
 	of, name string
 	unit     float64 // 0: it is a number
 	floor    float64
 	by       string
+	limit    float64 // 0: none
 }
 
 func theJudged(workers ...string) []judged {
@@ -40,10 +41,12 @@ func theJudged(workers ...string) []judged {
 		)
 	}
 	return append(all,
+		judged{of: ofIndex, name: "seconds behind", floor: 5},
 		judged{of: ofIndex, name: "bytes", unit: mib, by: "bytes per id"},
 		judged{of: ofState, name: "live records", by: "live records per id"},
 		judged{of: ofState, name: "live bytes", unit: mib, by: "live bytes per id"},
-		judged{of: ofState, name: "disk", unit: mib, by: "disk per live byte"},
+		// Compaction keeps up if what is superseded stays little: a segment of each partition at most.
+		judged{of: ofState, name: "disk", unit: mib, by: "disk beyond live", floor: mib / 4, limit: partitions * segment},
 		judged{of: ofState, name: "records", by: "superseded records", floor: 500},
 	)
 }
@@ -60,11 +63,16 @@ func (v *verdict) word() string {
 		return "not seen"
 	case v.by.grows:
 		return "GROWS"
+	case v.limit > 0 && v.by.most > v.limit:
+		return "TOO MUCH"
 	case v.judged.by != "" && v.shown.last > v.shown.first*(1+tolerated):
 		return "flat: " + v.judged.by
 	}
 	return "flat"
 }
+
+// bad tells whether it is not flat.
+func (v *verdict) bad() bool { return !strings.HasPrefix(v.word(), "flat") }
 
 // verdicts judges all figures in a span of time.
 func verdicts(r *record, figures []judged, from, to time.Duration) []verdict {
@@ -87,7 +95,7 @@ func table(all []verdict) string {
 	fmt.Fprintln(w, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
 	for _, v := range all {
 		unit := v.unit
-		if v.judged.by != "" {
+		if strings.HasSuffix(v.judged.by, "per id") {
 			unit = 0
 		}
 		fmt.Fprintf(w, "| %s: %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", v.of, v.name, number(v.shown.first, v.unit), number(v.shown.last, v.unit),

@@ -5,9 +5,13 @@ package soak_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 )
+
+// frame is what a record takes on disk beside its key and value, where compaction has left it alone in its batch.
+const frame = 100
 
 // each calls fn in an interval, until ctx ends or fn fails.
 func each(ctx context.Context, interval time.Duration, fn func() error) error {
@@ -31,7 +35,7 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	return each(ctx, interval, func() error {
-		index := map[string]figures{}
+		known := map[string]figures{} // of accounts
 		for _, k := range w.workers {
 			now, life, err := k.look()
 			if err != nil {
@@ -45,22 +49,27 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 				continue // it was ended meanwhile
 			}
 			if err != nil {
-				return fmt.Errorf("measure the %s worker: %w; its log ends:\n%s", k.name, err, now.process.Tail())
+				return fmt.Errorf("measure the %s: %w; its log ends:\n%s", k.name, err, now.process.Tail())
 			}
 			r.add(k.name, life, time.Since(now.since) < warm, of.process)
-			for account, f := range of.index {
-				if index[account] == nil || index[account]["ids"] < f["ids"] { // who does not own it any more knows less
-					index[account] = f
+			for account, f := range of.account {
+				if known[account] == nil {
+					known[account] = figures{}
+				}
+				for name, value := range f { // who does not own it any more knows less
+					known[account][name] = max(known[account][name], value)
 				}
 			}
 		}
-		if len(index) == len(accounts()) {
-			sum := figures{}
-			for _, f := range index {
+		if len(known) == len(accounts()) {
+			sum, oldest := figures{}, math.Inf(1)
+			for _, f := range known {
 				sum["bytes"] += f["bytes"]
 				sum["ids"] += f["ids"]
+				oldest = min(oldest, f[through])
 			}
 			sum["bytes per id"] = sum["bytes"] / max(sum["ids"], 1)
+			sum["seconds behind"] = float64(time.Now().UnixMilli())/1000 - oldest
 			r.add(ofIndex, 0, false, sum)
 		}
 		disk, err := quietly(w, func() (figures, error) { return w.disk(ctx) })
@@ -68,7 +77,7 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 			return err
 		}
 		if live := r.latest(ofState, "live bytes"); live > 0 {
-			disk["disk per live byte"] = disk["disk"] / live
+			disk["disk beyond live"] = disk["disk"] - live - frame*r.latest(ofState, "live records")
 		}
 		r.add(ofState, 0, false, disk)
 		return nil

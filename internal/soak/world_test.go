@@ -32,9 +32,10 @@ const (
 	// segment is the size at which a segment of the state topic is closed. Kafka takes no smaller one.
 	segment = 1 << 20
 
-	// patience bounds every wait, stopTime that for a worker that was told to stop.
+	// patience bounds every wait, stopTime that for a worker that was told to stop, on a
+	// machine that has other things to do.
 	patience = 3 * time.Minute
-	stopTime = 10 * time.Second
+	stopTime = time.Minute
 )
 
 func accounts() []string { return []string{"africa", "america", "asia", "europe", "oceania"} }
@@ -62,8 +63,8 @@ func newWorld(t testing.TB, d time.Duration) *world {
 	if overlay := os.Getenv("ATTEMPTSTREAM_SOAK_OVERLAY"); overlay != "" {
 		flags = append(flags, "-overlay="+overlay)
 	}
-	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-2 * time.Hour).Truncate(time.Second), lateBy: 30 * time.Second}
-	lookback := 30 * time.Second
+	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-30 * time.Minute).Truncate(time.Second), lateBy: 30 * time.Second}
+	lookback := time.Minute
 	if d < long {
 		w.since, lookback, w.lateBy = time.Now().Add(-time.Minute).Truncate(time.Second), 2*time.Second, time.Second
 	}
@@ -81,7 +82,7 @@ func newWorld(t testing.TB, d time.Duration) *world {
 		"KAFKA_BROKERS=" + strings.Join(w.cluster.Addrs(), ","), "KAFKA_TOPIC=" + topic, fmt.Sprint("KAFKA_PARTITIONS=", partitions),
 		"IMOCHA_BASE_URL=" + w.api.url, "IMOCHA_ACCOUNTS_FILE=" + w.accountsFile(), "IMOCHA_RATE_LIMIT=50", "IMOCHA_REQUEST_TIMEOUT=2s",
 		"STREAM_START_AT=" + w.since.Format(time.RFC3339), "STREAM_POLL_INTERVAL=1s", "STREAM_SETTLE_DELAY=1s",
-		"STREAM_LOOKBACK=4h", "STREAM_LOOKBACK_INTERVAL=" + lookback.String(), "ADMIN_ADDR=127.0.0.1:0",
+		"STREAM_LOOKBACK=2h", "STREAM_LOOKBACK_INTERVAL=" + lookback.String(), "ADMIN_ADDR=127.0.0.1:0",
 	}
 	return w
 }
