@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"attemptstream/internal/admin"
-	"attemptstream/internal/attempt"
 	"attemptstream/internal/config"
 	"attemptstream/internal/metrics"
 	"attemptstream/internal/operate/groups"
@@ -29,8 +28,9 @@ type view struct {
 	url     string // of the page; empty: there is none
 	metrics *metrics.Set
 	log     *zap.Logger
-	worker  atomic.Pointer[worker.Worker] // nil: there is none yet
-	lag     atomic.Pointer[groups.Report] // nil: nothing is known
+	worker  atomic.Pointer[worker.Worker]        // nil: there is none yet
+	lag     atomic.Pointer[groups.Report]        // nil: nothing is known
+	list    atomic.Pointer[config.AccountsWatch] // nil: no file is watched, or not yet
 	end     context.CancelFunc
 	ctx     context.Context // of all that runs beside the worker
 	running errgroup.Group
@@ -71,17 +71,18 @@ func newView(ctx context.Context, set *config.Settings, ln net.Listener, log *za
 	settings := admin.Settings{PollInterval: set.Stream.PollInterval, SettleDelay: set.Stream.SettleDelay,
 		RequestTimeout: set.IMocha.RequestTimeout}
 	readiness := admin.NewReadiness(settings)
-	names := make([]attempt.Account, len(set.IMocha.Accounts))
-	for i, account := range set.IMocha.Accounts {
-		names[i] = account.Name
+	var problem func() (string, time.Time)
+	var listOK func() bool
+	if set.IMocha.AccountsFile != "" {
+		problem, listOK = v.listProblem, func() bool { text, _ := v.listProblem(); return text == "" }
 	}
 	var err error
 	v.metrics, err = metrics.New(metrics.Config{
 		Build:    metrics.Build{Version: version, Revision: commit(), GoVersion: runtime.Version()},
-		Accounts: names,
+		Accounts: namesOf(set.IMocha.Accounts),
 		Schedule: schedule.Settings{States: set.Stream.States, PollInterval: set.Stream.PollInterval,
 			SettleDelay: set.Stream.SettleDelay, Lookback: set.Stream.Lookback},
-		Ready: readiness.Of,
+		Ready: readiness.Of, ListOK: listOK,
 	}, prometheus.NewRegistry())
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func newView(ctx context.Context, set *config.Settings, ln net.Listener, log *za
 	}
 	v.url = "http://" + addressOf(ln.Addr()) + "/"
 	server := admin.New(admin.Config{
-		Version: version, Topic: set.Kafka.Topic, Progress: v.progress, Settings: settings, Readiness: readiness,
+		Version: version, Topic: set.Kafka.Topic, Progress: v.progress, Settings: settings, Readiness: readiness, List: problem,
 		Lookback: set.Stream.Lookback, Groups: v.groups, Metrics: v.metrics.Handler(v.log),
 		Hosts: admin.HostsFor(set.AdminAddr, ln.Addr()),
 	})
@@ -198,6 +199,24 @@ func (v *view) close() {
 	case <-time.After(2 * lastAnswers):
 		v.log.Warn("a part of the status page does not end; what it asks is taken from it")
 	}
+}
+
+// follow keeps the worker's accounts those of the accounts file until ctx ends, and shows what is wrong with it.
+func (v *view) follow(ctx context.Context, s *system, set config.IMocha, log *zap.Logger) {
+	watch := config.NewAccountsWatch(config.WatchConfig{Path: set.AccountsFile, InForce: set.Accounts, Apply: s.roster.apply, Log: log.Named("accounts")})
+	v.list.Store(watch)
+	v.running.Go(func() error {
+		watch.Run(ctx)
+		return nil
+	})
+}
+
+// listProblem is what is wrong with the accounts file, and since when.
+func (v *view) listProblem() (text string, since time.Time) {
+	if watch := v.list.Load(); watch != nil {
+		return watch.Problem()
+	}
+	return "", time.Time{}
 }
 
 // meter is who the worker tells what happens.

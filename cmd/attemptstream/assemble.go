@@ -11,7 +11,6 @@ import (
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/config"
 	"attemptstream/internal/embedded"
-	"attemptstream/internal/imocha"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/metrics"
 	"attemptstream/internal/ownership"
@@ -23,6 +22,7 @@ import (
 // A system is a worker and what it is connected to.
 type system struct {
 	worker  *worker.Worker
+	roster  *roster
 	kafka   *kafkatx.Client
 	layout  topics.Layout
 	closers []func()
@@ -61,15 +61,14 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 	if err != nil {
 		return nil, err
 	}
-	var accounts []worker.Account
-	for _, a := range set.IMocha.Accounts {
-		client, err := newAPI(set.IMocha, a, func(c *imocha.Config) { c.Waited = meter.Waited(a.Name) })
-		if err != nil {
-			return nil, err
-		}
-		s.closers = append(s.closers, client.Close)
-		accounts = append(accounts, worker.Account{Name: a.Name, API: client})
+	s.roster = newRoster(set.IMocha, meter, log)
+	s.closers = append(s.closers, func() { s.roster.close() })
+	accounts, _, _, err := s.roster.take(set.IMocha.Accounts)
+	if err != nil {
+		return nil, err
 	}
+	s.roster.partitions = s.layout.State.Partitions
+	s.roster.group = s.membership(s.roster.counts(set.IMocha.Accounts), log)
 	s.worker = worker.New(worker.Config{
 		Accounts: accounts,
 		Kafka:    s.kafka,
@@ -91,17 +90,14 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 		Compression: set.Kafka.Compression,
 		Log:         log,
 		Meter:       meter,
-		Ownership:   s.membership(accounts, log),
+		Ownership:   s.roster.group,
 	})
+	s.roster.worker = s.worker
 	return s, nil
 }
 
-// membership is this worker's place in the group that shares the accounts.
-func (s *system) membership(accounts []worker.Account, log *zap.Logger) *ownership.Group {
-	counts := make([]int, s.layout.State.Partitions)
-	for _, a := range accounts {
-		counts[topics.StatePartition(a.Name, s.layout.State.Partitions)]++
-	}
+// membership is this worker's place in the group that shares the accounts, of which so many are in each partition.
+func (s *system) membership(counts []int, log *zap.Logger) *ownership.Group {
 	client := clientID
 	if host, err := os.Hostname(); err == nil {
 		client += "-" + host // so that it can be found; without, its address is all that there is

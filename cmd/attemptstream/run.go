@@ -21,7 +21,11 @@ func (a *app) runCommand() *cobra.Command {
 Runs until SIGTERM or SIGINT, then finishes or aborts its open transaction and exits 0.
 
 Workers with the same settings share the accounts: what one leaves goes on at another one within
-seconds. With one account the second worker stands by.`,
+seconds. With one account the second worker stands by.
+
+IMOCHA_ACCOUNTS_FILE is read again every few seconds: accounts that are added are read, and those
+that are removed are not, without a restart and without a pause for the others. A file that cannot
+be taken whole changes nothing. With --once the list at the start counts.`,
 		Example: `  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 IMOCHA_API_KEY_FILE=/run/secrets/imocha attemptstream run
   KAFKA_BROKERS=embedded IMOCHA_API_KEY_FILE=key STREAM_START_AT=-7d attemptstream run --once`,
 		Args: cobra.NoArgs,
@@ -70,6 +74,9 @@ func (a *app) run(ctx context.Context, once bool) error {
 		zap.String("topic", set.Kafka.Topic), zap.Strings("brokers", set.Kafka.Brokers))
 	if err := v.watch(s); err != nil {
 		return err
+	}
+	if set.IMocha.AccountsFile != "" && !once {
+		v.follow(ctx, s, set.IMocha, log)
 	}
 	defer watch(ctx, s, set.Stream, screen, log)()
 	return a.work(ctx, s, log)

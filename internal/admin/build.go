@@ -48,7 +48,11 @@ func (s *Server) build(now time.Time) *Report {
 		r.Groups = groupsOf(s.config.Groups())
 	}
 	r.Ready = r.Ready && len(r.Accounts) > 0
+	if problem, since := s.list(); problem != "" {
+		r.List = &ListProblem{Since: utc(since), Text: problem}
+	}
 	r.Verdict = r.verdict()
+	r.List.addTo(&r.Verdict, now)
 	return r
 }
 

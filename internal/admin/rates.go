@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/worker"
 )
 
@@ -20,8 +21,8 @@ const (
 // rates remember how much was done in each of the last steps, all accounts together.
 type rates struct {
 	mu   sync.Mutex
-	last counted
-	done []counted // the oldest first
+	last map[attempt.Account]counted // by each: accounts come and go, and what they have done with them
+	done []counted                   // the oldest first
 }
 
 // counted is what has been done since the process started, or within a step.
@@ -31,20 +32,24 @@ func (c counted) minus(d counted) counted {
 	return counted{c.events - d.events, c.late - d.late, c.requests - d.requests, c.failed - d.failed}
 }
 
+func (c counted) plus(d counted) counted {
+	return counted{c.events + d.events, c.late + d.late, c.requests + d.requests, c.failed + d.failed}
+}
+
 // step ends a step.
 func (r *rates) step(accounts []worker.Progress) {
-	var now counted
-	for i := range accounts {
-		p := &accounts[i]
-		now.events += int64(p.Events)
-		now.late += int64(p.Late)
-		now.requests += p.Requests
-		now.failed += p.Failed
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done = append(r.done, now.minus(r.last))
+	now := make(map[attempt.Account]counted, len(accounts))
+	var done counted
+	for i := range accounts {
+		p := &accounts[i]
+		n := counted{int64(p.Events), int64(p.Late), p.Requests, p.Failed}
+		done = done.plus(n.minus(r.last[p.Account]))
+		now[p.Account] = n
+	}
 	r.last = now
+	r.done = append(r.done, done)
 	if n := len(r.done); n > steps {
 		r.done = slices.Delete(r.done, 0, n-steps)
 	}

@@ -149,6 +149,21 @@ func (r *Readiness) forget(account attempt.Account) {
 	}
 }
 
+// keep forgets accounts that are not read any more.
+func (r *Readiness) keep(accounts []worker.Progress) {
+	kept := make(map[attempt.Account]bool, len(accounts))
+	for i := range accounts {
+		kept[accounts[i].Account] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.moved {
+		if !kept[key.account] {
+			delete(r.moved, key)
+		}
+	}
+}
+
 // ahead is the front that is furthest ahead, unless it is where its state began: what begins in the future is no sign of a
 // wrong clock.
 func ahead(p worker.Progress) time.Time {

@@ -24,8 +24,16 @@ type Report struct {
 	// Settings say what is to be expected: nothing younger than the settle delay is asked for.
 	Settings ReportSettings `json:"settings"`
 	Accounts []Account      `json:"accounts"` // what needs somebody most stands first
-	Replays  []Replay       `json:"replays"`  // that wait or run
-	Groups   Groups         `json:"groups"`
+	// List is what is wrong with the accounts file, null if nothing is: the accounts above are of an older list then.
+	List    *ListProblem `json:"accountsFileProblem"`
+	Replays []Replay     `json:"replays"` // that wait or run
+	Groups  Groups       `json:"groups"`
+}
+
+// A ListProblem is an accounts file that cannot be taken.
+type ListProblem struct {
+	Since time.Time `json:"since"`
+	Text  string    `json:"text"`
 }
 
 // A Verdict is the whole in a sentence or two.

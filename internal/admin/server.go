@@ -22,7 +22,10 @@ type Config struct {
 	Readiness *Readiness    // nil: one of its own
 	Lookback  time.Duration // 0: covered time is not read again
 	// Groups are the consumer groups of the events, nil while they are not known. It answers at once. nil: they never are.
-	Groups  func() *groups.Report
+	Groups func() *groups.Report
+	// List says what is wrong with the accounts file, and since when: then the list that is in force is an older one. It answers
+	// at once. nil: there is no file.
+	List    func() (problem string, since time.Time)
 	Metrics http.Handler // nil: there are none
 	// Hosts are the only names under which it may be asked for, beside those of this machine; nil: all names.
 	Hosts []string
@@ -92,12 +95,14 @@ func (s *Server) look() {
 	for i := range accounts {
 		s.config.Readiness.Of(accounts[i], now)
 	}
+	s.config.Readiness.keep(accounts)
 }
 
 // healthz answers as long as the process can.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") }
 
-// readyz says whether the worker makes progress, in a line for each account.
+// readyz says whether the worker makes progress, in a line for each account. An accounts file that cannot be taken is named,
+// and takes nothing from those that are read: a worker that was taken out of service for it would help nobody.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	now, code := s.config.Now(), http.StatusOK
 	var b strings.Builder
@@ -113,7 +118,18 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 		code = http.StatusServiceUnavailable
 		b.WriteString("not connected to Kafka yet\n")
 	}
+	if problem, _ := s.list(); problem != "" {
+		fmt.Fprintf(&b, "(the list of accounts as it was stays in force: %s)\n", oneLine(problem))
+	}
 	text(w, code, b.String())
+}
+
+// list is what is wrong with the accounts file.
+func (s *Server) list() (problem string, since time.Time) {
+	if s.config.List == nil {
+		return "", time.Time{}
+	}
+	return s.config.List()
 }
 
 // oneLine is text without line ends.

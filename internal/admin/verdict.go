@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -42,6 +43,23 @@ func (r *Report) verdict() Verdict {
 		v.Detail = fmt.Sprintf("Other workers read %d %s.", standby, of)
 	}
 	return v
+}
+
+// addTo puts an accounts file that cannot be taken behind what is worse: the accounts that are read are told as ever. Somebody
+// has to mend it, unless it is only half written yet.
+func (p *ListProblem) addTo(v *Verdict, now time.Time) {
+	if p == nil {
+		return
+	}
+	alarm, text := Watch, "The accounts file cannot be taken."
+	if now.Sub(p.Since) > leastPatience {
+		alarm, text = Act, "The accounts file needs attention."
+	}
+	detail := v.Detail
+	if alarm.Rank() > v.Alarm.Rank() {
+		v.Alarm, v.Text, detail = alarm, text, v.Text
+	}
+	v.Detail = strings.TrimSpace(detail + " " + sentence("The list of accounts as it was stays in force: "+p.Text))
 }
 
 // text is what there is to say of the only account.

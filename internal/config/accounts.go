@@ -14,6 +14,9 @@ import (
 	"attemptstream/internal/attempt"
 )
 
+// Same tells whether a list that has b instead of a says the same.
+func (a Account) Same(b Account) bool { return a.Name == b.Name && a.Key.path == b.Key.path }
+
 // AccountsSetting is the variable that names the accounts file.
 const AccountsSetting = "IMOCHA_ACCOUNTS_FILE"
 

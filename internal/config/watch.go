@@ -96,7 +96,7 @@ func (w *AccountsWatch) look() {
 		w.refuse(err)
 		return
 	}
-	if !slices.EqualFunc(list, w.list, func(a, b Account) bool { return a.Name == b.Name && a.Key.path == b.Key.path }) {
+	if !slices.EqualFunc(list, w.list, Account.Same) {
 		if err := w.config.Apply(list); err != nil {
 			w.refuse(err)
 			return

@@ -38,6 +38,7 @@ func full(t testing.TB) (*metrics.Set, *prometheus.Registry) {
 		Accounts: []attempt.Account{account},
 		Schedule: schedule.Settings{States: attempt.States(), PollInterval: 30 * time.Second, SettleDelay: 20 * time.Second, Lookback: time.Hour},
 		Ready:    owned,
+		ListOK:   func() bool { return true },
 	}, registry)
 	if err != nil {
 		t.Fatal(err)

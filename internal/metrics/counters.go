@@ -124,36 +124,10 @@ func (c *counters) all() []prometheus.Collector {
 		c.transactions, c.transactionTime, c.fences}
 }
 
-// begin shows everything that can be counted as 0.
-func (c *counters) begin(accounts []attempt.Account, states []attempt.State) {
-	for _, account := range accounts {
-		name := string(account)
-		for _, vec := range []*prometheus.CounterVec{c.waits, c.nearLimit, c.cameBack, c.replayed, c.fences} {
-			vec.WithLabelValues(name)
-		}
-		c.lateAge.WithLabelValues(name)
-		for _, outcome := range transactionOutcomes() {
-			c.transactions.WithLabelValues(name, outcome)
-		}
-		for _, state := range states {
-			c.truncated.WithLabelValues(name, string(state))
-			for _, outcome := range requestOutcomes() {
-				c.requests.WithLabelValues(name, string(state), outcome)
-			}
-			for _, outcome := range attemptOutcomes() {
-				c.attempts.WithLabelValues(name, string(state), outcome)
-			}
-		}
-	}
-	for _, state := range states {
-		c.requestTime.WithLabelValues(string(state))
-	}
-}
-
 // Request counts a request.
 func (s *Set) Request(account attempt.Account, state attempt.State, took time.Duration, err error) {
 	outcome := requestOutcome(err)
-	s.requests.WithLabelValues(string(account), string(state), outcome).Inc()
+	s.of(account, func(name string) { s.requests.WithLabelValues(name, string(state), outcome).Inc() })
 	if outcome != requestCanceled {
 		s.requestTime.WithLabelValues(string(state)).Observe(took.Seconds())
 	}
@@ -174,7 +148,7 @@ func requestOutcome(err error) string {
 
 // Transaction counts a transaction.
 func (s *Set) Transaction(account attempt.Account, took time.Duration, err error) {
-	s.transactions.WithLabelValues(string(account), transactionOutcome(err)).Inc()
+	s.of(account, func(name string) { s.transactions.WithLabelValues(name, transactionOutcome(err)).Inc() })
 	s.transactionTime.Observe(took.Seconds())
 }
 
@@ -193,29 +167,33 @@ func transactionOutcome(err error) string {
 
 // Told counts what a transaction held.
 func (s *Set) Told(c worker.Commit) {
-	account := string(c.Account)
-	for state, n := range c.States {
-		s.attempts.WithLabelValues(account, string(state), attemptTold).Add(float64(n.Events))
-		s.attempts.WithLabelValues(account, string(state), attemptKnown).Add(float64(n.Known))
-		s.attempts.WithLabelValues(account, string(state), attemptDead).Add(float64(n.Dead))
-		s.truncated.WithLabelValues(account, string(state)).Add(float64(n.Doubtful))
-	}
-	s.cameBack.WithLabelValues(account).Add(float64(c.CameBack))
-	s.replayed.WithLabelValues(account).Add(float64(c.Replayed))
-	for _, by := range c.LateBy {
-		// A clock that was set back must not make the histogram's sum smaller.
-		s.lateAge.WithLabelValues(account).Observe(max(0, by).Seconds())
-		if limit := s.config.Schedule.Lookback; limit > 0 && by > limit/2 {
-			s.nearLimit.WithLabelValues(account).Inc()
+	s.of(c.Account, func(account string) {
+		for state, n := range c.States {
+			s.attempts.WithLabelValues(account, string(state), attemptTold).Add(float64(n.Events))
+			s.attempts.WithLabelValues(account, string(state), attemptKnown).Add(float64(n.Known))
+			s.attempts.WithLabelValues(account, string(state), attemptDead).Add(float64(n.Dead))
+			s.truncated.WithLabelValues(account, string(state)).Add(float64(n.Doubtful))
 		}
-	}
+		s.cameBack.WithLabelValues(account).Add(float64(c.CameBack))
+		s.replayed.WithLabelValues(account).Add(float64(c.Replayed))
+		for _, by := range c.LateBy {
+			// A clock that was set back must not make the histogram's sum smaller.
+			s.lateAge.WithLabelValues(account).Observe(max(0, by).Seconds())
+			if limit := s.config.Schedule.Lookback; limit > 0 && by > limit/2 {
+				s.nearLimit.WithLabelValues(account).Inc()
+			}
+		}
+	})
 }
 
 // Fenced counts that an account was lost.
-func (s *Set) Fenced(account attempt.Account) { s.fences.WithLabelValues(string(account)).Inc() }
+func (s *Set) Fenced(account attempt.Account) {
+	s.of(account, func(name string) { s.fences.WithLabelValues(name).Inc() })
+}
 
 // Waited is what the account's client is to tell how long its requests waited.
 func (s *Set) Waited(account attempt.Account) func(time.Duration) {
-	waits := s.waits.WithLabelValues(string(account))
-	return func(d time.Duration) { waits.Add(max(0, d).Seconds()) }
+	return func(d time.Duration) {
+		s.of(account, func(name string) { s.waits.WithLabelValues(name).Add(max(0, d).Seconds()) })
+	}
 }

@@ -13,6 +13,7 @@
 //   - Labels are what an operator has named (accounts, consumer groups) and words from short lists. No invitation, no name
 //     and no address ever is one.
 //   - Counters of everything that the settings name begin at 0, so that an increase is seen from the first one on.
+//   - Accounts that were removed have no series, also not of what their last transaction tells after that.
 //   - What is not known has no series. Before an account is taken over there is no front; 0 would be 1970.
 //
 // # Failure

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,11 +22,13 @@ type Build struct{ Version, Revision, GoVersion string }
 // A Config is what a Set is made for.
 type Config struct {
 	Build    Build
-	Accounts []attempt.Account
+	Accounts []attempt.Account // at first; see SetAccounts
 	Schedule schedule.Settings // those of the worker
 	// Ready says whether an account makes progress, as readiness for a load balancer does.
 	Ready func(p worker.Progress, now time.Time) (ready bool, reason string)
-	Now   func() time.Time // nil: time.Now
+	// ListOK says whether the list of accounts that is in force is that of its file. nil: there is no file.
+	ListOK func() bool
+	Now    func() time.Time // nil: time.Now
 }
 
 // A Set is all metrics of one worker, in a registry of its own. It is the worker's Meter.
@@ -33,6 +36,9 @@ type Set struct {
 	config   Config
 	registry *prometheus.Registry
 	counters
+
+	mu       sync.RWMutex
+	accounts map[attempt.Account]bool // that have series
 }
 
 var _ worker.Meter = (*Set)(nil)
@@ -59,7 +65,18 @@ func New(c Config, registry *prometheus.Registry) (*Set, error) {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	s.counters.begin(c.Accounts, c.Schedule.States)
+	for _, state := range c.Schedule.States {
+		s.requestTime.WithLabelValues(string(state))
+	}
+	s.SetAccounts(c.Accounts)
+	if c.ListOK == nil {
+		return s, nil
+	}
+	if err := registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "accounts_file_ok",
+		Help: "1 if the accounts that are read are those of IMOCHA_ACCOUNTS_FILE, 0 while the file cannot be taken and the list as it was stays in force; the log says what is wrong."},
+		func() float64 { return zeroOrOne(c.ListOK()) })); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	return s, nil
 }
 

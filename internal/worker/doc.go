@@ -12,18 +12,29 @@
 // state topic is this worker's. When that ends in order, its session finishes or aborts the transaction; when it ends because
 // nothing was heard of the group for too long, the session says no more to Kafka.
 //
+// Accounts come and go while the worker runs (SetAccounts): one that goes is ended as if its partition had been lost, and one
+// that comes begins as any session does. What stays is not touched, and the group is not asked, since who has a partition has
+// whatever accounts are in it.
+//
 // A replay is read beside all that, when nothing else is due, at a pace of its own, and stands back at once when a front is.
 // Requests for replays are found in recovery and later by a listener, one for each partition of the state topic.
 //
 // # Invariants
 //
 //   - Nothing of a span is staged before all of its answers, and all that is needed to judge them, have been read whole.
+//
 //   - The checkpoint moves over a span in the transaction that holds the span's events, never before.
+//
 //   - What is staged becomes the account's memory when the transaction has committed, and is taken back when it was
 //     aborted. When its outcome is unknown, the session ends and the next one reads it from the log.
+//
 //   - A replay tells an id with a status once, whatever its windows show and whatever crashes: what it has told is part of
 //     the account's memory until it has ended. It leaves what is remembered of live events as it is, but for what was missing.
+//
 //   - An event without "late" was found where nothing had been read before, in the order of the invitation's life.
+//
+//   - An account is worked on by one goroutine at a time in a process, even if it is removed and added again at once: the next
+//     session begins when the last one has ended.
 //
 // # Failure
 //

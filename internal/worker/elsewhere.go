@@ -22,11 +22,11 @@ const (
 )
 
 // lookElsewhere settles accounts that other workers have caught up with, until ctx ends.
-func (w *Worker) lookElsewhere(ctx context.Context, s *settlement) {
+func (w *Worker) lookElsewhere(ctx context.Context) {
 	for sleep(ctx, elsewhereInterval) {
 		open := map[state.Partition]map[attempt.Account]*account{}
-		for _, a := range w.accounts {
-			if a.stats.isGiven() || s.settled(a) {
+		for _, a := range w.all() {
+			if a.stats.isGiven() || w.settled.has(a) {
 				continue
 			}
 			if open[a.at] == nil {
@@ -37,7 +37,7 @@ func (w *Worker) lookElsewhere(ctx context.Context, s *settlement) {
 		for at, accounts := range open {
 			err := w.checkpoints(ctx, at, func(c *schedule.Checkpoint) {
 				if a := accounts[c.Account]; a != nil && w.covers(c) {
-					s.settle(a, nil)
+					w.settled.settle(a, nil)
 				}
 			})
 			if err != nil && ctx.Err() == nil {
@@ -76,14 +76,6 @@ func (w *Worker) covers(c *schedule.Checkpoint) bool {
 		}
 	}
 	return true
-}
-
-// settled tells whether nothing is left to do for an account.
-func (s *settlement) settled(a *account) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.ended[a]
-	return ok
 }
 
 // A places knows in which partition each account's checkpoint is. All accounts of a worker that begin from nothing share

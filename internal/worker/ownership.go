@@ -24,96 +24,88 @@ type Ownership interface {
 	Confirm(ctx context.Context) error
 }
 
-// runOwned reads the accounts in the partitions that are this worker's, while they are. It ends when ctx does, or when
-// each account has ended here or has caught up, here or elsewhere.
-func (w *Worker) runOwned(ctx context.Context) error {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	s := &settlement{ended: map[*account]error{}, all: len(w.accounts), end: end}
-	var looking sync.WaitGroup
-	if w.Schedule.Stop != 0 {
-		looking.Go(func() { w.lookElsewhere(ctx, s) })
+// sole is the ownership of a worker that shares with nobody: of so many partitions, for ever.
+type sole struct{ partitions int }
+
+func (s sole) Run(ctx context.Context, own func(context.Context, int)) error {
+	var all sync.WaitGroup
+	for partition := range s.partitions {
+		all.Go(func() { own(ctx, partition) })
 	}
-	err := w.Ownership.Run(ctx, func(ctx context.Context, partition int) { w.own(ctx, partition, s) })
-	end()
-	looking.Wait()
-	if err != nil {
-		return err
-	}
-	return s.errors(w.accounts)
+	all.Wait()
+	return nil
 }
 
-// own reads the accounts of a partition until ctx ends.
-func (w *Worker) own(ctx context.Context, partition int, s *settlement) {
-	var accounts, listening sync.WaitGroup
+func (sole) Check() error                  { return nil }
+func (sole) Confirm(context.Context) error { return nil }
+
+// A tenure is the time in which a partition is this worker's.
+type tenure struct {
+	ctx  context.Context // ends with it
+	work sync.WaitGroup  // on its accounts; added to under the worker's lock, while the worker has the tenure
+}
+
+// own reads the accounts of a partition until ctx ends: those that are in it now, and those that come to it meanwhile.
+func (w *Worker) own(ctx context.Context, partition int) {
+	t := &tenure{ctx: ctx}
 	hear, silence := context.WithCancel(ctx)
-	for at, l := range w.listeners {
-		if at.Partition == partition {
-			l.forget()
-			listening.Go(func() { l.run(hear) })
-		}
-	}
+	var listening sync.WaitGroup
+	w.listeners[partition].forget()
+	listening.Go(func() { w.listeners[partition].run(hear) })
+	w.mu.Lock()
+	w.tenures[partition] = t
 	for _, a := range w.accounts {
-		if a.at.Partition != partition {
-			continue
+		if a.at.Partition == partition {
+			t.begin(a)
 		}
-		accounts.Go(func() {
-			a.stats.given(true)
-			defer a.stats.given(false)
-			if s.caughtUp(a) {
-				<-ctx.Done()
-				return
-			}
-			err := a.run(ctx)
-			if ctx.Err() == nil {
-				s.settle(a, err)
-				<-ctx.Done()
-			}
-			a.log.Info("account given up")
-		})
 	}
-	accounts.Wait()
+	w.mu.Unlock()
+	<-ctx.Done()
+	w.mu.Lock()
+	delete(w.tenures, partition)
+	w.mu.Unlock()
+	t.work.Wait()
 	silence()
 	listening.Wait()
 }
 
-// A settlement is what has become of the accounts for which nothing is left to do.
-type settlement struct {
-	mu    sync.Mutex
-	ended map[*account]error // nil: caught up
-	all   int
-	end   func() // called when nothing is left to do for any account
+// begin lets the work on an account begin, once an earlier one on it has ended. It goes on until its stop is called or the
+// tenure ends. The caller has the worker's lock.
+func (t *tenure) begin(a *account) {
+	ctx, stop := context.WithCancel(t.ctx)
+	before, done := a.done, make(chan struct{})
+	a.stop, a.done = stop, done
+	t.work.Go(func() {
+		defer close(done)
+		defer stop()
+		if before != nil {
+			<-before // it was told to end
+		}
+		if ctx.Err() == nil {
+			a.read(ctx)
+		}
+	})
 }
 
-// settle takes down how an account has ended: nil if it has caught up.
-func (s *settlement) settle(a *account, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended[a] = err
-	if len(s.ended) == s.all {
-		s.end()
+// read reads the account until ctx ends.
+func (a *account) read(ctx context.Context) {
+	settled := &a.worker.settled
+	a.stats.given(true)
+	if a.worker.Ownership != nil { // else nobody takes it away, and how it has ended stays known
+		defer a.stats.given(false)
 	}
-}
-
-// caughtUp tells whether nothing is left to read. One that has ended in another way may be tried again.
-func (s *settlement) caughtUp(a *account) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err, ok := s.ended[a]
-	if ok && err != nil {
-		delete(s.ended, a)
+	if settled.caughtUp(a) {
+		<-ctx.Done()
+		return
 	}
-	return ok && err == nil
-}
-
-func (s *settlement) errors(accounts []*account) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for _, a := range accounts {
-		errs = append(errs, s.ended[a])
+	err := a.run(ctx)
+	if ctx.Err() == nil {
+		settled.settle(a, err)
+		<-ctx.Done()
 	}
-	return errors.Join(errs...)
+	if a.worker.Ownership != nil {
+		a.log.Info("account given up")
+	}
 }
 
 // fenced waits until an account that was fenced may be taken over again: it is if the group still says that it is this

@@ -54,10 +54,30 @@ func (i *inbox) take() []state.Asked {
 type listener struct {
 	kafka    *kafkatx.Client
 	at       state.Partition
-	accounts map[attempt.Account]*inbox
 	interval time.Duration
 	from     chan int64 // where to begin; the first one counts
 	log      *zap.Logger
+
+	mu       sync.Mutex
+	accounts map[attempt.Account]*inbox
+}
+
+func newListener(kafka *kafkatx.Client, at state.Partition, interval time.Duration, log *zap.Logger) *listener {
+	return &listener{kafka: kafka, at: at, interval: interval, from: make(chan int64, 1), log: log, accounts: map[attempt.Account]*inbox{}}
+}
+
+// add makes the listener hand an account's requests to the inbox from now on.
+func (l *listener) add(name attempt.Account, to *inbox) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accounts[name] = to
+}
+
+// drop makes it pass over an account's requests.
+func (l *listener) drop(name attempt.Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.accounts, name)
 }
 
 // begin says from which offset on requests are not known yet. What came before it was recovered.
@@ -101,7 +121,10 @@ func (l *listener) run(ctx context.Context) {
 
 func (l *listener) hand(record kafkatx.Record) error {
 	if a, ok := state.AskedIn(record); ok {
-		if to := l.accounts[a.Account]; to != nil {
+		l.mu.Lock()
+		to := l.accounts[a.Account]
+		l.mu.Unlock()
+		if to != nil {
 			to.put(a)
 		}
 	}

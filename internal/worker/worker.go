@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,14 +19,19 @@ import (
 // A Worker reads its accounts until it is stopped.
 type Worker struct {
 	Config
-	accounts  []*account
-	listeners map[state.Partition]*listener
+	listeners []*listener // of each partition of the state topic
 	places    places
+	settled   settlement
+
+	mu       sync.Mutex
+	accounts []*account                   // that are to be read, in the order that was given
+	known    map[attempt.Account]*account // those, and what was read before: who comes again goes on with what is left of it
+	tenures  map[int]*tenure              // of the partitions that are this worker's
 }
 
 // New is a worker. It does nothing before Run.
 func New(c Config) *Worker {
-	w := &Worker{Config: c, listeners: map[state.Partition]*listener{}}
+	w := &Worker{Config: c, known: map[attempt.Account]*account{}, tenures: map[int]*tenure{}}
 	if w.Now == nil {
 		w.Now = time.Now
 	}
@@ -35,47 +41,38 @@ func New(c Config) *Worker {
 	if w.RequestInterval == 0 {
 		w.RequestInterval = requestInterval
 	}
-	var guard func() error
-	if c.Ownership != nil {
-		guard = c.Ownership.Check
+	for partition := range c.Topics.State.Partitions {
+		at := state.Partition{Topic: c.Topics.State.Name, Partition: partition}
+		w.listeners = append(w.listeners, newListener(w.Kafka, at, w.RequestInterval, w.Log))
 	}
-	for _, a := range c.Accounts {
-		at := state.Partition{
-			Topic:     c.Topics.State.Name,
-			Partition: topics.StatePartition(a.Name, c.Topics.State.Partitions),
-		}
-		inbox := newInbox()
-		w.accounts = append(w.accounts, &account{
-			worker:   w,
-			name:     a.Name,
-			api:      a.API,
-			at:       at,
-			inbox:    inbox,
-			listener: w.listenerOf(at, a.Name, inbox),
-			pace:     newPace(c.ReplayRate, c.Concurrency),
-			producer: c.Kafka.NewProducer(kafkatx.ProducerConfig{
-				TransactionalID:    TransactionalID(c.Topics.Events.Name, string(a.Name)),
-				TransactionTimeout: c.TransactionTimeout,
-				Compression:        c.Compression,
-				Guard:              guard,
-			}),
-			stats: newStats(a.Name, w.Now),
-			log:   c.Log.With(zap.String("account", string(a.Name))),
-		})
-	}
+	w.SetAccounts(c.Accounts)
 	return w
 }
 
-// listenerOf is the listener of a partition, which from now on hands an account's requests to the inbox.
-func (w *Worker) listenerOf(at state.Partition, name attempt.Account, to *inbox) *listener {
-	l := w.listeners[at]
-	if l == nil {
-		l = &listener{kafka: w.Kafka, at: at, accounts: map[attempt.Account]*inbox{}, interval: w.RequestInterval,
-			from: make(chan int64, 1), log: w.Log}
-		w.listeners[at] = l
+// newAccount is an account that was never read here.
+func (w *Worker) newAccount(name attempt.Account) *account {
+	var guard func() error
+	if w.Ownership != nil {
+		guard = w.Ownership.Check
 	}
-	l.accounts[name] = to
-	return l
+	at := state.Partition{Topic: w.Topics.State.Name, Partition: topics.StatePartition(name, w.Topics.State.Partitions)}
+	return &account{
+		worker:   w,
+		name:     name,
+		api:      &door{},
+		at:       at,
+		inbox:    newInbox(),
+		listener: w.listeners[at.Partition],
+		pace:     newPace(w.ReplayRate, w.Concurrency),
+		producer: w.Kafka.NewProducer(kafkatx.ProducerConfig{
+			TransactionalID:    TransactionalID(w.Topics.Events.Name, string(name)),
+			TransactionTimeout: w.TransactionTimeout,
+			Compression:        w.Compression,
+			Guard:              guard,
+		}),
+		stats: newStats(name, w.Now),
+		log:   w.Log.With(zap.String("account", string(name))),
+	}
 }
 
 // TransactionalID is the one that an account's owner writes with. Whoever takes it fences the owner before.
@@ -85,35 +82,43 @@ func (w *Worker) now() time.Time { return w.Now() }
 
 // Run reads all accounts that are this worker's side by side. It returns nil when ctx ends and, where the schedule has a
 // Stop, when everything up to it is committed, by this worker or by others. Otherwise it returns when no account is left:
-// the errors say what became of each.
+// the errors say what became of each. It is called once.
 func (w *Worker) Run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	w.settled.begin(end)
+	var looking sync.WaitGroup
+	var share Ownership = sole{len(w.listeners)}
 	if w.Ownership != nil {
-		return w.runOwned(ctx)
+		share = w.Ownership
+		if w.Schedule.Stop != 0 {
+			looking.Go(func() { w.lookElsewhere(ctx) })
+		}
 	}
-	listening, silence := context.WithCancel(ctx)
-	var listeners sync.WaitGroup
-	for _, l := range w.listeners {
-		listeners.Go(func() { l.run(listening) })
+	err := share.Run(ctx, w.own)
+	end()
+	looking.Wait()
+	if err != nil {
+		return err
 	}
-	defer listeners.Wait()
-	defer silence()
-	errs := make([]error, len(w.accounts))
-	var all sync.WaitGroup
-	for i, a := range w.accounts {
-		all.Go(func() { errs[i] = a.run(ctx) })
-	}
-	all.Wait()
-	return errors.Join(errs...)
+	return w.settled.errors(w.all())
 }
 
-// Progress is where every account is, in the order of the configuration.
+// all are the accounts that are to be read at the moment.
+func (w *Worker) all() []*account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.accounts)
+}
+
+// Progress is where every account is, in the order in which they were given.
 func (w *Worker) Progress() []Progress {
 	var out []Progress
 	var outside error // nil: the group counts this worker in
 	if w.Ownership != nil {
 		outside = w.Ownership.Check()
 	}
-	for _, a := range w.accounts {
+	for _, a := range w.all() {
 		p := a.stats.progress()
 		if w.Ownership != nil && !a.stats.isGiven() && !p.Ended {
 			p.Standby = outside == nil
@@ -131,7 +136,7 @@ func (w *Worker) Progress() []Progress {
 type account struct {
 	worker   *Worker
 	name     attempt.Account
-	api      API
+	api      *door
 	at       state.Partition
 	producer *kafkatx.Producer
 	inbox    *inbox
@@ -140,6 +145,10 @@ type account struct {
 	stats    *stats
 	log      *zap.Logger
 	told     int64 // as of the last commit that this process knows of
+
+	// The worker's lock guards them.
+	stop context.CancelFunc // ends the work on it; nil: it was never begun
+	done chan struct{}      // closed when it has ended
 }
 
 // Back-off between two sessions of an account.
