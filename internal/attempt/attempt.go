@@ -10,7 +10,8 @@ import (
 )
 
 // An Account is one iMocha account by the name it has in the settings. Names are 1 to 64 of [A-Za-z0-9._-], so that they
-// can stand in record keys, transactional ids and URLs as they are.
+// can stand in record keys, transactional ids and URLs as they are. "." and ".." are none: who resolves an event's source,
+// /imocha/<account>/<state>, would make another one of it (RFC 3986, 5.2.4).
 type Account string
 
 // DefaultAccount is the name of the only account where no accounts file is set.
@@ -23,6 +24,8 @@ func ParseAccount(name string) (Account, error) {
 		return "", errors.New(`account name "": want 1 to 64 characters`)
 	case len(name) > 64:
 		return "", fmt.Errorf("account name of %d bytes: want 1 to 64 characters", len(name))
+	case name == "." || name == "..":
+		return "", fmt.Errorf("account name %q: want a name that is no part of a path", name)
 	}
 	for _, r := range name {
 		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", r) {

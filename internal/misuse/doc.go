@@ -1,0 +1,12 @@
+// Package misuse is tests only: what people do to an installation that nobody meant them to do, on a real Apache Kafka.
+//
+// # Idea
+//
+// Accounts with names that cannot be, something else in the group of the workers, topics whose partitions become more or
+// fewer: the command, as a process, has to say what is wrong and what to do about it, and whatever it does, nothing may be
+// lost or told twice.
+//
+// # Failure
+//
+// Without a real Kafka the tests are skipped (package kafkatest), but for those of settings.
+package misuse
