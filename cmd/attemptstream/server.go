@@ -36,6 +36,7 @@ func serve(ctx context.Context, ln net.Listener, handler http.Handler, longest t
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      longest,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
