@@ -204,6 +204,9 @@ func (m *memory) beyond(index *dedupe.Index, f fold, statuses map[attempt.Status
 	for n := range m.blocks {
 		for offset := range int64(dedupe.BlockSize) {
 			id := n*dedupe.BlockSize + offset
+			if !index.Look(id, "").Others {
+				continue // nothing was told of it
+			}
 			for status := range statuses {
 				if _, told := f[id][status]; !told && index.Look(id, status).Told {
 					if some = append(some, fmt.Sprintf("invitation %d, %s", id, status)); len(some) == 5 {

@@ -222,7 +222,7 @@ func backward(events []ledger.Observed) (problems []ledger.Problem) {
 }
 
 // cameBack tells whether an event is of a status that its invitation had had before.
-func cameBack(o *ledger.Observed) bool { return strings.Contains(o.EventID, "@") }
+func cameBack(o *ledger.Observed) bool { return !strings.HasSuffix(o.EventID, ":"+string(o.Status)) }
 
 // shows writes the verdict and fails the test if anything is wrong.
 func (v verdict) shows(t testing.TB) {
