@@ -151,9 +151,11 @@ func TestManyAccounts(t *testing.T) {
 }
 
 // owned are the accounts that the process has taken over and not given up, by its log.
-func (p *process) owned() map[string]bool {
+func (p *process) owned() map[string]bool { return owned(p.Output()) }
+
+func owned(log string) map[string]bool {
 	has := map[string]bool{}
-	for line := range strings.Lines(p.Output()) {
+	for line := range strings.Lines(log) {
 		var said struct{ Message, Account string }
 		if json.Unmarshal([]byte(line), &said) != nil || said.Account == "" {
 			continue
