@@ -60,7 +60,7 @@ func TestTable(t *testing.T) {
 	put := func(of, name string, f func(minute float64) float64) {
 		for at := time.Duration(0); at <= time.Hour; at += 10 * time.Second {
 			k := key{of, name}
-			r.series[k] = append(r.series[k], sample{at, f(at.Minutes())})
+			r.series[k] = append(r.series[k], sample{at: at, value: f(at.Minutes())})
 		}
 	}
 	put("worker", "goroutines", func(float64) float64 { return 40 })

@@ -4,6 +4,7 @@ package soak_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"syscall"
 	"time"
@@ -59,10 +60,17 @@ func (w *world) plan(ctx context.Context, d time.Duration, restless *worker) []d
 	return all
 }
 
+// disturb lets it happen.
+func (w *world) disturb(by disturbance) {
+	w.disturbed.Store(math.MaxInt64)
+	defer func() { w.disturbed.Store(time.Now().UnixNano()) }()
+	by.do()
+}
+
 func (w *world) restartBroker(ctx context.Context) {
 	w.t.Helper()
-	w.disturbed.Add(1)
-	defer w.disturbed.Add(-1)
+	w.brokerAway.Store(true)
+	defer w.brokerAway.Store(false)
 	if err := w.cluster.Stop(ctx, 0); err != nil {
 		w.t.Fatal(err)
 	}

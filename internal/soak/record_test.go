@@ -28,24 +28,22 @@ type record struct {
 
 func newRecord(out io.Writer) *record {
 	r := &record{began: time.Now(), series: map[key][]sample{}, last: map[key]float64{}, out: csv.NewWriter(out)}
-	_ = r.out.Write([]string{"seconds", "of", "life", "figure", "value"}) // flush says what went wrong
+	_ = r.out.Write([]string{"seconds", "of", "life", "aside", "figure", "value"}) // flush says what went wrong
 	return r
 }
 
 func (r *record) elapsed() time.Duration { return time.Since(r.began) }
 
-// add writes figures down. Those of a process that has only just begun (young) are kept out of the series.
-func (r *record) add(of string, life int, young bool, f figures) {
+// add writes figures down. Those that are to be set aside say nothing of a trend.
+func (r *record) add(of string, life int, aside bool, f figures) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.elapsed()
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		k := key{of, name}
 		r.last[k] = f[name]
-		if !young {
-			r.series[k] = append(r.series[k], sample{at, f[name]})
-		}
-		_ = r.out.Write([]string{strconv.FormatFloat(at.Seconds(), 'f', 1, 64), of, fmt.Sprint(life), name, strconv.FormatFloat(f[name], 'f', -1, 64)})
+		r.series[k] = append(r.series[k], sample{at, f[name], aside})
+		_ = r.out.Write([]string{strconv.FormatFloat(at.Seconds(), 'f', 1, 64), of, fmt.Sprint(life), strconv.FormatBool(aside), name, strconv.FormatFloat(f[name], 'f', -1, 64)})
 	}
 	r.out.Flush()
 }

@@ -66,6 +66,7 @@ func TestJudge(t *testing.T) {
 		{"a step down", add(noisy(100, 3), step(-30, 33*time.Minute)), 5, false},
 		{"getting warm", add(noisy(100, 2), warming(40, 3*time.Minute)), 5, false},
 		{"less than the floor", add(noisy(10, .5), leak(20*time.Minute)), 5, false},
+		{"less than a tenth", add(noisy(1000, 3), leak(time.Minute)), 5, false},
 		{"falling", add(noisy(100, 3), func(at time.Duration, _ *rand.Rand) float64 { return -at.Minutes() }), 5, false},
 
 		{"a goroutine in 100 s", add(noisy(100, 3), leak(100*time.Second)), 5, true},
@@ -85,7 +86,7 @@ func TestJudge(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 1))
 				var samples []sample
 				for at := time.Duration(0); at < hour; at += 5 * time.Second {
-					samples = append(samples, sample{at, c.is(at, random)})
+					samples = append(samples, sample{at: at, value: c.is(at, random)})
 				}
 				v := judge(samples, warm, hour, c.floor)
 				if v.grows != c.grows || v.unseen {
@@ -99,11 +100,11 @@ func TestJudge(t *testing.T) {
 // What was hardly ever seen is not flat.
 func TestJudgeTooLittle(t *testing.T) {
 	t.Parallel()
-	var early []sample
+	var early, late []sample
 	for at := time.Duration(0); at < 30*time.Minute; at += 5 * time.Second {
-		early = append(early, sample{at, 1})
+		early, late = append(early, sample{at: at, value: 1}), append(late, sample{at: at + 30*time.Minute, value: 1})
 	}
-	for name, samples := range map[string][]sample{"none": nil, "one": {{time.Minute, 3}}, "only of the first half": early} {
+	for name, samples := range map[string][]sample{"none": nil, "one": {{at: time.Minute, value: 3}}, "only the first half": early, "only the second half": late} {
 		if v := judge(samples, 0, time.Hour, 5); !v.unseen || v.grows {
 			t.Errorf("%s: %+v, want that it was not seen", name, v)
 		}
@@ -117,11 +118,45 @@ func TestJudgeWithHoles(t *testing.T) {
 		var samples []sample
 		for at := time.Duration(0); at < time.Hour; at += 5 * time.Second {
 			if at%(8*time.Minute) > 90*time.Second {
-				samples = append(samples, sample{at, 50 + leak*at.Minutes()})
+				samples = append(samples, sample{at: at, value: 50 + leak*at.Minutes()})
 			}
 		}
 		if v := judge(samples, 6*time.Minute, time.Hour, 5); v.grows != (leak > 0) || v.unseen {
 			t.Errorf("a leak of %v in a minute: %+v", leak, v)
 		}
+	}
+}
+
+// What was before or after the time that is judged is nothing to it.
+func TestJudgeSpan(t *testing.T) {
+	t.Parallel()
+	var samples []sample
+	for at := time.Duration(0); at < time.Hour; at += 5 * time.Second {
+		value := 10.0
+		if at < 10*time.Minute || at > 50*time.Minute {
+			value = 1000
+		}
+		samples = append(samples, sample{at: at, value: value})
+	}
+	v := judge(samples, 10*time.Minute, 50*time.Minute, 5)
+	if v.first != 10 || v.last != 10 || v.most != 10 || v.grows || v.unseen {
+		t.Errorf("%+v", v)
+	}
+}
+
+// What is taken while something out of the ordinary goes on counts as the most that there was, and for nothing else.
+func TestJudgeAside(t *testing.T) {
+	t.Parallel()
+	var samples []sample
+	for at := time.Duration(0); at < time.Hour; at += 5 * time.Second {
+		s := sample{at: at, value: 10, aside: at%(4*time.Minute) < 90*time.Second}
+		if s.aside {
+			s.value = 20 + at.Minutes()
+		}
+		samples = append(samples, s)
+	}
+	v := judge(samples, 0, time.Hour, 5)
+	if v.first != 10 || v.last != 10 || v.most < 70 || v.grows || v.unseen {
+		t.Errorf("%+v", v)
 	}
 }

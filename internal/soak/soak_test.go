@@ -52,7 +52,7 @@ func TestSoak(t *testing.T) {
 		w.pause(ctx, now.at-r.elapsed())
 		if ctx.Err() == nil {
 			t.Logf("%s: %s", r.elapsed().Round(time.Second), now.name)
-			now.do()
+			w.disturb(now)
 		}
 	}
 	w.pause(ctx, d-r.elapsed())

@@ -23,6 +23,7 @@ const (
 type sample struct {
 	at    time.Duration
 	value float64
+	aside bool // it was taken while something out of the ordinary went on, and says nothing of a trend
 }
 
 // A trend is what became of a figure.
@@ -39,6 +40,11 @@ type trend struct {
 func judge(samples []sample, from, to time.Duration, floor float64) trend {
 	samples = slices.Clone(samples)
 	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.at < from || s.at > to })
+	most := math.Inf(-1)
+	for _, s := range samples {
+		most = max(most, s.value)
+	}
+	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.aside })
 	quarter, half := (to-from)/4, from+(to-from)/2
 	points := medians(samples, from, to)
 	late := slices.Clone(points)
@@ -46,10 +52,7 @@ func judge(samples []sample, from, to time.Duration, floor float64) trend {
 	v := trend{
 		first: median(valuesOf(samples, from, from+quarter)),
 		last:  median(valuesOf(samples, to-quarter, to)),
-		most:  math.Inf(-1),
-	}
-	for _, s := range samples {
-		v.most = max(v.most, s.value)
+		most:  most,
 	}
 	if len(late) < fewestSlices || len(points)-len(late) < fewestSlices {
 		v.unseen = true
@@ -72,7 +75,7 @@ func medians(samples []sample, from, to time.Duration) []sample {
 	for i := range sliceCount {
 		start := from + time.Duration(i)*width
 		if in := valuesOf(samples, start, start+width); len(in) > 0 {
-			out = append(out, sample{start + width/2, median(in)})
+			out = append(out, sample{at: start + width/2, value: median(in)})
 		}
 	}
 	return out

@@ -29,11 +29,12 @@ func each(ctx context.Context, interval time.Duration, fn func() error) error {
 	}
 }
 
-// watch measures processes and disk, as Prometheus would, until ctx ends. Of a process that is younger than warm nothing is
-// judged.
+// watch measures processes and disk, as Prometheus would, until ctx ends. What is measured less than warm after a process
+// began, or something happened to the system, is set aside.
 func (w *world) watch(ctx context.Context, r *record, interval, warm time.Duration) error {
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
+	forgive, forgiveDisk := w.forgiving(), w.forgiving()
 	return each(ctx, interval, func() error {
 		known := map[string]figures{} // of accounts
 		for _, k := range w.workers {
@@ -49,9 +50,13 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 				continue // it was ended meanwhile
 			}
 			if err != nil {
-				return fmt.Errorf("measure the %s: %w; its log ends:\n%s", k.name, err, now.process.Tail())
+				if err := forgive(fmt.Errorf("measure the %s: %w; its log ends:\n%s", k.name, err, now.process.Tail())); err != nil {
+					return err
+				}
+				continue
 			}
-			r.add(k.name, life, time.Since(now.since) < warm, of.process)
+			_ = forgive(nil)
+			r.add(k.name, life, time.Since(now.since) < warm || w.calm() < warm, of.process)
 			for account, f := range of.account {
 				if known[account] == nil {
 					known[account] = figures{}
@@ -70,12 +75,13 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 			}
 			sum["bytes per id"] = sum["bytes"] / max(sum["ids"], 1)
 			sum["seconds behind"] = float64(time.Now().UnixMilli())/1000 - oldest
-			r.add(ofIndex, 0, false, sum)
+			r.add(ofIndex, 0, w.calm() < warm, sum)
 		}
-		disk, err := quietly(w, func() (figures, error) { return w.disk(ctx) })
-		if err != nil || disk == nil {
-			return err
+		disk, err := w.disk(ctx)
+		if err != nil {
+			return forgiveDisk(err)
 		}
+		_ = forgiveDisk(nil)
 		if live := r.latest(ofState, "live bytes"); live > 0 {
 			disk["disk beyond live"] = disk["disk"] - live - frame*r.latest(ofState, "live records")
 		}
@@ -99,11 +105,13 @@ func measure(ctx context.Context, client *http.Client, of *running) (*scrape, er
 
 // weigh reads the state topic again and again, as a worker does when it takes over.
 func (w *world) weigh(ctx context.Context, r *record, interval time.Duration) error {
+	forgive := w.forgiving()
 	return each(ctx, interval, func() error {
-		f, err := quietly(w, func() (figures, error) { return w.recovery(ctx) })
-		if err != nil || f == nil {
-			return err
+		f, err := w.recovery(ctx)
+		if err != nil {
+			return forgive(err)
 		}
+		_ = forgive(nil)
 		f["superseded records"] = f["records"] - f["live records"]
 		if ids := r.latest(ofIndex, "ids"); ids > 0 {
 			f["live bytes per id"], f["live records per id"] = f["live bytes"]/ids, f["live records"]/ids
@@ -113,13 +121,20 @@ func (w *world) weigh(ctx context.Context, r *record, interval time.Duration) er
 	})
 }
 
-// quietly asks Kafka, and forgives what goes wrong while the broker is away.
-func quietly[T any](w *world, ask func() (T, error)) (T, error) {
-	before := w.disturbed.Load()
-	v, err := ask()
-	if err != nil && (before > 0 || w.disturbed.Load() > 0) {
-		var nothing T
-		return nothing, nil
+// misses is how often in a row something may fail to be measured: the machine may be busy.
+const misses = 5
+
+// forgiving passes an error on when it has come too often in a row. While the broker is away none counts.
+func (w *world) forgiving() func(error) error {
+	n := 0
+	return func(err error) error {
+		if err == nil || w.brokerAway.Load() {
+			n = 0
+			return nil
+		}
+		if n++; n < misses {
+			return nil
+		}
+		return err
 	}
-	return v, err
 }

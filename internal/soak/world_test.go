@@ -53,7 +53,8 @@ type world struct {
 	api     *api
 	workers []*worker
 
-	disturbed atomic.Int32 // more than 0: the broker is away, or was until just now
+	brokerAway atomic.Bool  // or it was until just now
+	disturbed  atomic.Int64 // when something happened to the system last, as Unix nanoseconds; while it lasts, the far future
 }
 
 // newWorld has accounts with some days of history. In a run that is not judged, there is less of everything.
@@ -63,12 +64,12 @@ func newWorld(t testing.TB, d time.Duration) *world {
 	if overlay := os.Getenv("ATTEMPTSTREAM_SOAK_OVERLAY"); overlay != "" {
 		flags = append(flags, "-overlay="+overlay)
 	}
-	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-30 * time.Minute).Truncate(time.Second), lateBy: 30 * time.Second}
+	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-min(20*time.Minute, d/3)).Truncate(time.Second), lateBy: 30 * time.Second}
 	lookback := time.Minute
 	if d < long {
-		w.since, lookback, w.lateBy = time.Now().Add(-time.Minute).Truncate(time.Second), 2*time.Second, time.Second
+		lookback, w.lateBy = 2*time.Second, time.Second
 	}
-	w.cluster = kafkatest.Start(t, kafkatest.Config("broker.session.timeout.ms", "2000"), kafkatest.Config("broker.heartbeat.interval.ms", "500"))
+	w.cluster = kafkatest.Start(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Addrs()...), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,9 @@ func (w *world) createState() {
 		w.t.Fatal(err)
 	}
 }
+
+// calm is for how long nothing has happened to the system.
+func (w *world) calm() time.Duration { return time.Since(time.Unix(0, w.disturbed.Load())) }
 
 func keyOf(account string) string { return "key-of-" + account }
 
