@@ -105,7 +105,9 @@ func (g *Group) sync(ctx context.Context, generation *joingroup.Response) (parti
 		return nil, 0, what, err
 	}
 	if partitions, all, err = readAssignment(a.bytes(), g.topic, g.partitions); err != nil {
-		return nil, 0, again, err
+		// A group of consumers of the newer protocol (KIP-848) takes members of the classic one in, whatever they speak, and
+		// the coordinator assigns as it likes.
+		return nil, 0, mendFirst, &ForeignError{g.name, err}
 	}
 	return partitions, all, carryOn, nil
 }
