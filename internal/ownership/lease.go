@@ -7,6 +7,10 @@ import (
 	"go.uber.org/zap"
 )
 
+// leaseTime is how long a worker that is not heard of goes on. The coordinator counts from when it has heard, so there is time
+// for all work to end before others begin it; on a busy machine that takes longer than the moment in between.
+const leaseTime = SessionTimeout - time.Second
+
 // Check is nil while this worker is a member that the group has heard of within the session timeout, else ErrNotMember, with
 // the reason where the group cannot be joined. It asks nobody. Once the lease has ended, all contexts of own have.
 func (g *Group) Check() error {
@@ -52,7 +56,7 @@ func (g *Group) Confirm(ctx context.Context) error {
 func (g *Group) renew(sent time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until := sent.Add(SessionTimeout); !g.until.IsZero() && until.After(g.until) {
+	if until := sent.Add(leaseTime); !g.until.IsZero() && until.After(g.until) {
 		g.until = until
 		g.alarm.Reset(time.Until(until))
 	}
@@ -62,7 +66,7 @@ func (g *Group) renew(sent time.Time) {
 func (g *Group) begin(sent time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	until := sent.Add(SessionTimeout)
+	until := sent.Add(leaseTime)
 	if until.Before(g.until) {
 		until = g.until
 	}
