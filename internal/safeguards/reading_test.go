@@ -3,11 +3,17 @@ package safeguards
 // reading is the safeguards of complete reading: the rules of DESIGN for an API without pages, cursors and promises.
 func reading() []safeguard {
 	const (
+		imochaPkg   = "internal/imocha"
 		schedulePkg = "internal/schedule"
 		completePkg = "internal/complete"
 	)
 	planned := func(names ...string) suite { return suite{pkg: schedulePkg, tests: names, flags: quick()} }
 	return []safeguard{{
+		name:   "answers that come to their end",
+		breaks: "half of an answer is taken for the whole",
+		edits:  []edit{{imochaPkg + "/answer.go", "\tif err == nil {\n\t\treturn nil, nil\n", "\tif err == nil || errors.Is(err, io.ErrUnexpectedEOF) {\n\t\treturn nil, nil\n"}},
+		fails:  []suite{tests(imochaPkg, "TestCutAnswers"), tests(workerPkg, "TestUnreadableAnswers/cut length")},
+	}, {
 		name:   "the second that two windows share",
 		breaks: "an API that excludes the ends of a window never shows the second between two",
 		edits:  []edit{{schedulePkg + "/span.go", "Start: s.From.Add(-attempt.Overlap), End", "Start: s.From, End"}},

@@ -44,7 +44,8 @@ func build(ctx context.Context, root, dir, pkg, overlay string) (binary string, 
 // A report is what became of a suite's tests.
 type report struct {
 	passed, failed, skipped []string // all of them, those that hold others too
-	says                    string   // the first line that a failed test wrote
+	says                    string   // the first line that the first failed test has logged
+	output                  string
 }
 
 // An event is a line of go tool test2json.
@@ -82,6 +83,7 @@ func (s *suite) run(ctx context.Context, root, binary string, limit time.Duratio
 	if err != nil {
 		return nil, fmt.Errorf("tests of %s: %w\n%s", s.pkg, err, tail(out.String()))
 	}
+	r.output = out.String()
 	return r, nil
 }
 
@@ -104,8 +106,8 @@ func read(events []byte) (*report, error) {
 					return nil, fmt.Errorf("it did not come to its end: %s", strings.TrimSpace(e.Output))
 				}
 			}
-			if m := message.FindStringSubmatch(e.Output); m != nil {
-				said[e.Test] = strings.TrimSpace(m[1]) // the last one is what it failed with, or says how it ended
+			if m := message.FindStringSubmatch(e.Output); m != nil && said[e.Test] == "" {
+				said[e.Test] = strings.TrimSpace(m[1])
 			}
 		case "pass", "fail", "skip":
 			if e.Test == "" {

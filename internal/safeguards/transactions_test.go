@@ -76,6 +76,11 @@ func transactions() []safeguard {
 			"\tcase verdictSoon, verdictAgain:\n\t\tw.sequence, b.wire = nextSequence(w.sequence, b.to-b.from), nil\n"}},
 		fails: []suite{tests(kafkatxPkg, "TestLostRequestOrAnswer/kfake/Produce answer", "TestLostRequestOrAnswer/kfake/Produce request")},
 	}, {
+		name:   "acknowledgment by all replicas",
+		breaks: "what is committed is lost with the broker that alone has it",
+		edits:  []edit{{kafkatxPkg + "/send.go", "Acks:            acksAll,", "Acks:            1,"}},
+		fails:  []suite{tests(kafkatxPkg, "TestCommitIsReadByFranz/kfake")},
+	}, {
 		name:   "leaving out aborted batches",
 		breaks: "what was given up is read as if it had been told",
 		edits:  []edit{{kafkatxPkg + "/reader.go", "\treturn batch.transactional() && r.aborted[batch.producerID()], nil", "\treturn false, nil"}},

@@ -130,7 +130,7 @@ func (l *laboratory) pass(ctx context.Context, s *suite) error {
 	}
 	for _, t := range left.tests {
 		if !slices.Contains(r.passed, spelled(t)) {
-			return fmt.Errorf("%s %s does not pass: %s", s.pkg, t, r.says)
+			return fmt.Errorf("%s %s does not pass:\n%s", s.pkg, t, tail(r.output))
 		}
 	}
 	p.passed = append(p.passed, left.tests...)
