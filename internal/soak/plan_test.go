@@ -39,7 +39,7 @@ func (w *world) plan(ctx context.Context, d time.Duration, restless *worker) []d
 		restless.start()
 	}
 	all := []disturbance{{d * 45 / 100, "the broker is stopped and started", func() { w.restartBroker(ctx) }}}
-	period := scaled(d, 15, 20*time.Second, 4*time.Minute)
+	period := scaled(d, 15, 40*time.Second, 4*time.Minute)
 	for i, at := 0, period; at < d*95/100; i, at = i+1, at+period {
 		all = append(all, []disturbance{
 			{at, "the restless worker is stopped and started", stopped},

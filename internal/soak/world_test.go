@@ -34,7 +34,7 @@ const (
 
 	// patience bounds every wait, stopTime that for a worker that was told to stop, on a
 	// machine that has other things to do.
-	patience = 3 * time.Minute
+	patience = 5 * time.Minute
 	stopTime = time.Minute
 )
 
