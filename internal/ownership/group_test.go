@@ -181,6 +181,7 @@ func TestAccountsChange(t *testing.T) {
 		a.SetAccounts(counts)
 		b.SetAccounts(counts)
 		next()
+		time.Sleep(2500 * time.Millisecond) // for two heartbeats, in which nothing is to happen
 		still("as many accounts more for both")
 		if n := a.Generation(); n != generation+1 {
 			t.Errorf("%d generations for one change of the list", n-generation)
