@@ -3,6 +3,7 @@ package config
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A variable is one setting: what its tags say, and the text that the environment has for it.
@@ -74,15 +75,24 @@ func (v *variable) shown() string {
 	return text
 }
 
-// showURL is text without what may be a secret in it: a user's password, the values of a query.
+// showURL is text without what may be a secret in it: a user's password, the values of a query. What does not look like an
+// address may be a secret as a whole, in the wrong variable.
 func showURL(text string) string {
 	if strings.Contains(text, "@") {
 		return hidden
 	}
+	shown := text
 	if i := strings.IndexAny(text, "?#"); i >= 0 {
-		return text[:i+1] + hidden
+		text, shown = text[:i], text[:i+1]+hidden
 	}
-	return text
+	const longestWord = 20
+	odd := strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".:/,-_[]% ", r)
+	})
+	if odd || len(text) > longestWord && !strings.ContainsAny(text, ".:") {
+		return hidden
+	}
+	return shown
 }
 
 // quote is text in quotes, cut where it is long: an error is read by people.
