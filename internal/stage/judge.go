@@ -79,9 +79,15 @@ func (c *consumer) behind(accounts []attempt.Account, after time.Time) attempt.A
 // Progress waits until something that happens from now on is told of every account.
 func (s *Stage) Progress(workers ...*program.Process) {
 	s.t.Helper()
+	s.ProgressOf(s.Accounts, workers...)
+}
+
+// ProgressOf waits until something that happens from now on is told of each of some accounts.
+func (s *Stage) ProgressOf(accounts []attempt.Account, workers ...*program.Process) {
+	s.t.Helper()
 	now := time.Now()
-	program.Eventually(s.t, Patience, "every account goes on", func() bool { return s.heard.behind(s.Accounts, now) == "" }, func() string {
-		text := fmt.Sprintf("account %s does not", s.heard.behind(s.Accounts, now))
+	program.Eventually(s.t, Patience, "every account goes on", func() bool { return s.heard.behind(accounts, now) == "" }, func() string {
+		text := fmt.Sprintf("account %s does not", s.heard.behind(accounts, now))
 		for _, w := range workers {
 			text += "\n" + w.Tail()
 		}
@@ -97,11 +103,23 @@ const behindTime = 2 * time.Second
 // workers have to have ended.
 func (s *Stage) Verify() {
 	s.t.Helper()
-	to := time.Now().Add(-behindTime)
+	to := s.Finish()
+	s.Judge(to, witness.AllEvents(s.t, s.Brokers, s.Topic))
+}
+
+// Finish ends what happens and lets one more process read to the end: all before the time that it returns.
+func (s *Stage) Finish() (to time.Time) {
+	s.t.Helper()
+	to = time.Now().Add(-behindTime)
 	s.ended()
 	s.Start("run", "--once").Wait(0, Patience)
+	return to
+}
+
+// Judge compares events with what happened up to a time.
+func (s *Stage) Judge(to time.Time, events map[attempt.Account][]ledger.Observed) {
+	s.t.Helper()
 	required, found, problems := 0, 0, 0
-	events := witness.AllEvents(s.t, s.Brokers, s.Topic)
 	ids := map[string]bool{}
 	for _, name := range s.Accounts {
 		expected := s.Sim.Expected(string(name), ledger.Scope{From: s.from, To: to, Seen: time.Now()})

@@ -1,0 +1,219 @@
+//go:build unix
+
+package misuse_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/imochasim/ledger"
+	"attemptstream/internal/kafkatest"
+	"attemptstream/internal/program"
+	"attemptstream/internal/stage"
+	"attemptstream/internal/witness"
+)
+
+// addPartitions does what kafka-topics.sh --alter --partitions does.
+func addPartitions(t testing.TB, s *stage.Stage, topic string, to int) {
+	t.Helper()
+	if _, err := s.Admin.UpdatePartitions(t.Context(), to, topic); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, topic, to)
+}
+
+// await waits until a topic has so many partitions.
+func await(t testing.TB, s *stage.Stage, topic string, partitions int) {
+	t.Helper()
+	program.Eventually(t, patience, "the topic has its partitions", func() bool {
+		topics, err := s.Admin.ListTopics(t.Context(), topic)
+		return err == nil && len(topics[topic].Partitions) == partitions && topics[topic].Err == nil
+	}, func() string { return topic })
+}
+
+// place is the partition of a key, by murmur2 as Java's.
+func place(key string, partitions int) int32 {
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(key)}, partitions))
+}
+
+// stays are the accounts whose partition is the same with two numbers of partitions, and the others.
+func stays(accounts []attempt.Account, from, to int) (staying, moved []attempt.Account) {
+	for _, name := range accounts {
+		if place(string(name), from) == place(string(name), to) {
+			staying = append(staying, name)
+		} else {
+			moved = append(moved, name)
+		}
+	}
+	return staying, moved
+}
+
+// rewrite does what a restore from a copy does: it deletes a topic, creates it with so many partitions, and writes each of its
+// records into the partition that where says.
+func rewrite(t testing.TB, s *stage.Stage, topic string, partitions int, where func(*kgo.Record) int32) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	copied, err := witness.Records(ctx, s.Brokers, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Admin.DeleteTopics(ctx, topic); err != nil {
+		t.Fatal(err)
+	}
+	compact := "compact"
+	program.Eventually(t, patience, "the topic is there again", func() bool {
+		res, err := s.Admin.CreateTopic(ctx, int32(partitions), 1, map[string]*string{"cleanup.policy": &compact}, topic)
+		return err == nil && res.Err == nil
+	}, func() string { return topic })
+	await(t, s, topic, partitions)
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, r := range copied {
+		to := &kgo.Record{Topic: topic, Partition: where(r), Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
+		client.Produce(ctx, to, func(_ *kgo.Record, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := client.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accountOf is the account that a record of the state topic is about.
+func accountOf(r *kgo.Record) string {
+	name, _, _ := strings.Cut(string(r.Key), "/")
+	return name
+}
+
+// stop ends a worker in order.
+func stop(w *program.Process) {
+	w.Signal(syscall.SIGTERM)
+	w.Wait(0, stage.StopTime)
+}
+
+// An administrator adds partitions to the state topic while a worker runs. It goes on. One that is started then is given
+// nothing beside it, and alone it tells of no account whose memory it would not find: it names them. Put back as it was, the
+// topic serves all accounts again.
+func TestStatePartitionsAdded(t *testing.T) {
+	t.Parallel()
+	s := stage.New(t, kafkatest.Shared(t).Addrs(), 6)
+	topic := s.Topic + ".state"
+	a := s.Start("run")
+	s.Progress(a)
+	addPartitions(t, s, topic, 6)
+	s.Progress(a)
+	b := s.Start("run")
+	b.Says(patience, `"level":"error"`, "another number of partitions", `"partitions":6`, `"others":3`)
+	s.Progress(a, b)
+	stop(a)
+	staying, moved := stays(s.Accounts, 3, 6)
+	if len(moved) == 0 || len(staying) == 0 {
+		t.Fatalf("of the accounts %v stay and %v move: the test shows nothing", staying, moved)
+	}
+	for _, name := range moved {
+		b.Says(patience, `"level":"error"`, `"account":"`+string(name)+`"`, topic, "had another number of partitions", "KAFKA_TOPIC")
+	}
+	s.ProgressOf(staying, b)
+	b.Signal(syscall.SIGTERM)
+	b.Wait(1, stage.StopTime) // it has failed for some
+	rewrite(t, s, topic, 3, func(r *kgo.Record) int32 { return place(accountOf(r), 3) })
+	c := s.Start("run")
+	s.Progress(c)
+	stop(c)
+	s.Verify()
+}
+
+// A state topic is restored from a copy with fewer partitions than it had, each record by its own key, as tools do that know
+// no better: no account is told without all of its memory.
+func TestStateScattered(t *testing.T) {
+	t.Parallel()
+	s := stage.New(t, kafkatest.Shared(t).Addrs(), 6)
+	topic := s.Topic + ".state"
+	a := s.Start("run")
+	s.Progress(a)
+	stop(a)
+	rewrite(t, s, topic, 2, func(r *kgo.Record) int32 { return place(string(r.Key), 2) })
+	b := s.Start("run")
+	for _, name := range s.Accounts {
+		b.Says(patience, `"account":"`+string(name)+`"`, `"level":"error"`)
+	}
+	b.Wait(1, patience)
+	if n := b.Count(`"logger":"admin"`); n > 0 {
+		t.Errorf("it ends by itself and complains of its status page:\n%s", b.Tail())
+	}
+	rewrite(t, s, topic, 3, func(r *kgo.Record) int32 { return place(accountOf(r), 3) })
+	c := s.Start("run")
+	s.Progress(c)
+	stop(c)
+	s.Verify()
+}
+
+// An administrator adds partitions to the topic of events. Workers place by the number that there was when they started, and
+// by the new one when they are started again: nothing is lost, and the order in which an invitation's events were told is that
+// of their observedAt.
+func TestEventPartitionsAdded(t *testing.T) {
+	t.Parallel()
+	s := stage.New(t, kafkatest.Shared(t).Addrs(), 2)
+	a := s.Start("run")
+	s.Progress(a)
+	addPartitions(t, s, s.Topic, 5)
+	s.Progress(a)
+	b := s.Start("run")
+	b.Says(patience, `"level":"warn"`, s.Topic, "has 5 partitions, KAFKA_PARTITIONS is 3")
+	stop(a)
+	s.Progress(b)
+	stop(b)
+	to := s.Finish()
+	records, err := witness.Records(t.Context(), s.Brokers, s.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortStableFunc(records, func(x, y *kgo.Record) int { return x.Timestamp.Compare(y.Timestamp) })
+	events := map[attempt.Account][]ledger.Observed{}
+	odd := 0
+	for i, r := range records {
+		var e struct {
+			EventID, Account, State string
+			Window                  struct{ Start, End time.Time }
+			Late                    bool
+			Attempt                 struct {
+				TestInvitationID int64
+				TestStatus       attempt.Status
+			}
+		}
+		if err := json.Unmarshal(r.Value, &e); err != nil {
+			t.Fatal(err)
+		}
+		if r.Partition != place(string(r.Key), 3) {
+			odd++
+			if r.Partition != place(string(r.Key), 5) {
+				t.Errorf("event %s is in partition %d", e.EventID, r.Partition)
+			}
+		} else if r.Partition != place(string(r.Key), 5) && odd > 100 {
+			t.Errorf("event %s is placed by the old number of partitions", e.EventID)
+		}
+		name := attempt.Account(e.Account)
+		events[name] = append(events[name], ledger.Observed{
+			Offset: int64(i), EventID: e.EventID, State: attempt.State(e.State), ID: e.Attempt.TestInvitationID,
+			Status: e.Attempt.TestStatus, WindowStart: e.Window.Start, WindowEnd: e.Window.End, Late: e.Late,
+		})
+	}
+	if odd == 0 {
+		t.Error("nothing was placed by the new number of partitions: the test shows nothing")
+	}
+	s.Judge(to, events)
+}
