@@ -201,11 +201,15 @@ func (v *view) close() {
 	}
 }
 
-// follow keeps the worker's accounts those of the accounts file until ctx ends, and shows what is wrong with it.
+// follow keeps the worker's accounts those of the accounts file until ctx ends or the view is closed, and shows what is
+// wrong with it.
 func (v *view) follow(ctx context.Context, s *system, set config.IMocha, log *zap.Logger) {
 	watch := config.NewAccountsWatch(config.WatchConfig{Path: set.AccountsFile, InForce: set.Accounts, Apply: s.roster.apply, Log: log.Named("accounts")})
 	v.list.Store(watch)
 	v.running.Go(func() error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(v.ctx, cancel)() // the worker may end before ctx does
 		watch.Run(ctx)
 		return nil
 	})
