@@ -3,6 +3,8 @@ package schedule
 import (
 	"testing"
 	"time"
+
+	"attemptstream/internal/attempt"
 )
 
 // Nothing is asked for before the settle delay has passed, and everything after it.
@@ -55,5 +57,29 @@ func TestTrustAfterACut(t *testing.T) {
 	trust.Cut(500)
 	if !trust.Complete(499) || trust.Complete(500) || trust.Complete(800) {
 		t.Errorf("%+v: want 499 believed, and nothing from 500 on", trust)
+	}
+}
+
+// A second that cannot be read becomes a gap while the front moves on, and is covered when it can be read.
+func TestGapsAreTriedAgain(t *testing.T) {
+	a, cp, now := newAPI(), NewCheckpoint("default"), start.Time().Add(time.Hour)
+	const bad = start + 1000
+	a.poisoned[attempt.Completed][bad] = true
+	p := NewPlanner(settings(), cp, now)
+	c := cp.States[attempt.Completed]
+	for range 60 {
+		drive(t, p, a, now)
+		now = now.Add(time.Minute)
+	}
+	if c.Through() != bad || len(c.Gaps) != 1 || now.Sub(c.Front.Time()) > 5*time.Minute {
+		t.Fatalf("covered through %s, gaps %v, front %s at %s; want a gap at %s alone", c.Through(), c.Gaps, c.Front, now, bad)
+	}
+	delete(a.poisoned[attempt.Completed], bad)
+	for range 20 {
+		drive(t, p, a, now)
+		now = now.Add(time.Minute)
+	}
+	if len(c.Gaps) != 0 || !a.shown[attempt.Completed][bad] {
+		t.Errorf("it can be read again, and the gaps are %v", c.Gaps)
 	}
 }
