@@ -12,6 +12,9 @@ const (
 	// brokerPatience is how long a broker may take to start again on a machine that starts others as well.
 	brokerPatience = 90 * time.Second
 
+	// slowStart is longer than a broker takes to start on a machine that has time for it.
+	slowStart = 10 * time.Second
+
 	// handover is how long a broker may take to end in order. It may wait for others that are away.
 	handover = 15 * time.Second
 )
@@ -80,8 +83,12 @@ func (r *runner) locate(f fault) (node int32, words string) {
 
 func (r *runner) restart(ctx context.Context, pause time.Duration, brokers ...int) error {
 	r.wait(pause)
+	began := time.Now()
 	if err := r.cluster.Restart(ctx, brokers...); err != nil {
 		return fmt.Errorf("a broker that was ended does not come back: %w", err)
+	}
+	if took := time.Since(began); took > slowStart {
+		r.say("the broker was away for %.1fs more: so long it took to start", took.Seconds())
 	}
 	return nil
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"attemptstream/internal/ownership"
 )
 
 // worker does harm to the worker in a place, for as long as the fault lasts. It says what it does when it has begun.
@@ -94,6 +92,3 @@ func (r *runner) catch(slot int) (accounts []string) {
 	}
 	return nil
 }
-
-// frozenFor is how long SIGSTOP has to last for the group to give a worker's accounts to others.
-const frozenFor = ownership.SessionTimeout

@@ -3,6 +3,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"attemptstream/internal/imochasim/ledger"
 )
 
 // keep writes all that is known of a plan that failed into a folder that stays: the lines, what workers, brokers and the
@@ -51,6 +54,11 @@ func (s *stage) keep(again string) {
 			log = []byte(err.Error())
 		}
 		write(fmt.Sprintf("broker-%d.log", i+1), log)
+	}
+	for _, name := range s.sim.Accounts {
+		var entries bytes.Buffer
+		_ = ledger.Write(&entries, s.sim.Ledger(name)) // into memory
+		write("ledger-"+string(name)+".jsonl", entries.Bytes())
 	}
 	for _, topic := range s.probe.names() {
 		write(topic+".jsonl", s.dump(topic))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"attemptstream/internal/ownership"
 )
 
 // A family is what a fault does harm to.
@@ -110,7 +112,7 @@ func varieties() []variety {
 	list := []variety{
 		{ofWorkers, workerKilled, 5, 0, 3 * s, 0, 0},
 		{ofWorkers, workerOpen, 5, 0, 3 * s, 0, 0},
-		{ofWorkers, workerFrozen, 3, 12 * s, 16 * s, 0, 0},
+		{ofWorkers, workerFrozen, 3, ownership.SessionTimeout + 2*s, ownership.SessionTimeout + 6*s, 0, 0},
 		{ofWorkers, workerPaused, 3, 200 * ms, 8 * s, 0, 0},
 		{ofWorkers, workerStopped, 3, 0, 3 * s, 0, 0},
 		{ofWorkers, workerJoins, 2, 3 * s, 12 * s, 0, 0},

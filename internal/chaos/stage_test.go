@@ -29,7 +29,7 @@ const (
 	chaosBrokers    = 3
 
 	// history is what there is to read when the workers begin; things go on happening meanwhile.
-	history = 20 * time.Minute
+	history = 15 * time.Minute
 
 	// proxied is the listener that the workers use: a proxy stands before it.
 	proxied = "PROXIED"
@@ -86,7 +86,7 @@ func (s *stage) simulated(lives time.Duration) simulated {
 	}
 	api := simulated{
 		Seed: s.plan.seed, Accounts: names, Since: s.began.Add(-history), Until: s.began.Add(lives),
-		Speed: 480, PerDay: 300, ComeBacks: .3, Quick: .0005, FarIDs: .05, Malformed: .005, Late: .03, LateBy: 10 * time.Second,
+		Speed: 480, PerDay: 300, ComeBacks: .3, Quick: .0005, FarIDs: .05, Malformed: .005, Late: .03, LateBy: 6 * time.Second,
 		Boundary: imochasim.Boundaries()[s.plan.seed%4], Duplicates: .01, Latency: 10 * time.Millisecond, Faults: .02,
 	}
 	if s.plan.seed%3 == 0 {
@@ -170,7 +170,7 @@ func (s *stage) settings(brokers []string, api string) []string {
 		"IMOCHA_BASE_URL=" + api, "IMOCHA_ACCOUNTS_FILE=" + s.keys,
 		"IMOCHA_RATE_LIMIT=30", "IMOCHA_CONCURRENCY=4", "IMOCHA_REQUEST_TIMEOUT=2s",
 		"STREAM_START_AT=" + s.sim.Since.Format(time.RFC3339), "STREAM_POLL_INTERVAL=1s", "STREAM_SETTLE_DELAY=1s",
-		"STREAM_LOOKBACK=1h", "STREAM_LOOKBACK_INTERVAL=25s", "STREAM_WINDOW_ATTEMPTS=30", "ADMIN_ADDR=127.0.0.1:0",
+		"STREAM_LOOKBACK=1h", "STREAM_LOOKBACK_INTERVAL=10s", "STREAM_WINDOW_ATTEMPTS=40", "ADMIN_ADDR=127.0.0.1:0",
 		"LOG_LEVEL=debug",
 	}
 }
@@ -222,18 +222,25 @@ func (s *stage) troubled(since time.Time) bool {
 	return slices.ContainsFunc(s.troubles, func(t trouble) bool { return t.to.IsZero() || t.to.After(since) })
 }
 
-// covered is how far all accounts are covered through, from Kafka alone.
-func (s *stage) covered() (through time.Time, behind string, err error) {
+// A progress is how far the account that is furthest behind has come.
+type progress struct {
+	covered    time.Time // through which second all is read
+	lookedBack time.Time // when the last hour was last read again to its end
+	behind     string    // in words
+}
+
+// progress asks Kafka alone.
+func (s *stage) progress() (least progress, err error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
 	p := program.Start(s.t, program.Command(s.t), s.direct(), "status", "--output", "json")
 	select {
 	case <-p.Done():
 	case <-ctx.Done():
-		return through, "", errors.New("status does not end within 30s")
+		return least, errors.New("status does not end within 30s")
 	}
 	if p.State().ExitCode() != 0 {
-		return through, "", fmt.Errorf("status: %v: %s", p.State(), p.Tail())
+		return least, fmt.Errorf("status: %v: %s", p.State(), p.Tail())
 	}
 	var report struct {
 		Accounts []struct {
@@ -242,22 +249,30 @@ func (s *stage) covered() (through time.Time, behind string, err error) {
 			States   []struct {
 				State          string
 				CoveredThrough time.Time
+				LookedBack     []struct{ At time.Time }
 			}
 		}
 	}
 	if err := json.Unmarshal([]byte(p.Stdout()), &report); err != nil {
-		return through, "", fmt.Errorf("status: %w", err)
+		return least, fmt.Errorf("status: %w", err)
 	}
 	if len(report.Accounts) < len(s.sim.Accounts) {
-		return through, fmt.Sprintf("%d of %d accounts are known", len(report.Accounts), len(s.sim.Accounts)), nil
+		return progress{behind: fmt.Sprintf("%d of %d accounts are known", len(report.Accounts), len(s.sim.Accounts))}, nil
 	}
 	for _, a := range report.Accounts {
 		for _, state := range a.States {
-			if through.IsZero() || state.CoveredThrough.Before(through) {
-				through = state.CoveredThrough
-				behind = fmt.Sprintf("%s, %s, is covered through %s %v", a.Account, state.State, through.Format(time.RFC3339), a.Problems)
+			var looked time.Time
+			if len(state.LookedBack) > 0 {
+				looked = state.LookedBack[0].At
+			}
+			if least.behind == "" || state.CoveredThrough.Before(least.covered) {
+				least.covered = state.CoveredThrough
+				least.behind = fmt.Sprintf("%s, %s, is covered through %s %v", a.Account, state.State, state.CoveredThrough.Format(time.RFC3339), a.Problems)
+			}
+			if least.lookedBack.IsZero() || looked.Before(least.lookedBack) {
+				least.lookedBack = looked
 			}
 		}
 	}
-	return through, behind, nil
+	return least, nil
 }

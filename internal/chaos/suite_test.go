@@ -32,6 +32,9 @@ const (
 	// on a machine that is busy with other tests.
 	beginning = 3 * time.Minute
 	catchUp   = 3 * time.Minute
+
+	// lookbackTime is longer than it takes to read the last hour again.
+	lookbackTime = 3 * time.Second
 )
 
 // Ten faults, of each family, in every run of all tests.
@@ -88,7 +91,7 @@ func seedsOf(t *testing.T, text string) (seeds []uint64) {
 
 // playPlan plays a plan and judges what came of it.
 func playPlan(t *testing.T, p plan, again string, results *results) {
-	lives := p.length() + p.length()/4 + 10*time.Second
+	lives := p.length() + p.length()/5 + 10*time.Second
 	s := newStage(t, p, lives)
 	r := newRunner(s)
 	ended := false
@@ -107,18 +110,14 @@ func playPlan(t *testing.T, p plan, again string, results *results) {
 	r.play()
 	s.say("all is as it was: the workers catch up")
 	calm := time.Now()
-	if !s.under(t, "all accounts are covered through the end of the last fault", catchUp, func() (string, bool) {
-		through, behind, err := s.covered()
-		if err != nil {
-			return err.Error(), false
-		}
-		return behind, !through.Before(calm)
-	}) {
+	if !s.reached(t, "all accounts are covered through the end of the last fault", func(p progress) bool { return !p.covered.Before(calm) }) {
 		return
 	}
 	s.say("they have caught up after %.1fs", time.Since(calm).Seconds())
-	for shown := s.sim.Shown(); time.Now().Before(shown.Add(time.Second)); {
-		r.wait(100 * time.Millisecond)
+	// Reading again begins with the oldest second: what is shown last has to be there before.
+	shown := s.sim.Shown().Add(lookbackTime)
+	if !s.reached(t, "covered time was read again after all was shown", func(p progress) bool { return p.lookedBack.After(shown) }) {
+		return
 	}
 	s.stop(t)
 	// What was shown last, the last process finds; and a second one, that everything that it looks at was told.
@@ -160,6 +159,17 @@ func (s *stage) under(t *testing.T, what string, within time.Duration, so func()
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
+}
+
+// reached waits until all accounts have come far enough.
+func (s *stage) reached(t *testing.T, what string, so func(progress) bool) bool {
+	return s.under(t, what, catchUp, func() (string, bool) {
+		p, err := s.progress()
+		if err != nil {
+			return err.Error(), false
+		}
+		return fmt.Sprintf("%s; read again at %s", p.behind, p.lookedBack.Format(time.RFC3339)), so(p)
+	})
 }
 
 // stop lets all workers end at once, in order and in time.
