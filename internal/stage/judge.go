@@ -122,7 +122,7 @@ func (s *Stage) Judge(to time.Time, events map[attempt.Account][]ledger.Observed
 	required, found, problems := 0, 0, 0
 	ids := map[string]bool{}
 	for _, name := range s.Accounts {
-		expected := s.Sim.Expected(string(name), ledger.Scope{From: s.from, To: to, Seen: time.Now()})
+		expected := s.Sim.Expected(string(name), ledger.Scope{From: s.from, To: to, Seen: time.Now(), Gaps: s.Gaps})
 		required, found = required+expected.Required(), found+len(events[name])
 		for _, p := range ledger.Check(expected, events[name]) {
 			if problems++; problems <= 20 {

@@ -36,6 +36,7 @@ type Stage struct {
 	Sim      *imochasim.Simulator
 	Set      map[string]string // settings of the next process
 	Admin    *kadm.Client
+	Gaps     bool // states may have been read apart from each other, so what is told may be late
 
 	t     testing.TB
 	from  time.Time
