@@ -109,3 +109,51 @@ func TestVirtualNothingLeft(t *testing.T) {
 		}
 	})
 }
+
+// A stubborn API answers only when it is let, whatever becomes of who asks.
+type stubborn struct {
+	worker.API
+	asked chan struct{}
+	let   chan struct{}
+}
+
+func (s *stubborn) Attempts(ctx context.Context, state attempt.State, w attempt.Window, each func(*imocha.Entry) error) error {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-s.let
+	return s.API.Attempts(ctx, state, w, each)
+}
+
+// An account is removed and added again before its session has ended: the next one begins only after that, or two sessions
+// would write with one producer.
+func TestVirtualOneSessionAtATime(t *testing.T) {
+	inVirtualTime(t, imochasim.Config{Seed: 3}, func(w *virtualWorld) {
+		w.populate(account, imochasim.DefaultLives(5), time.Hour)
+		time.Sleep(time.Hour)
+		w.schedule.Lookback = 0
+		var good worker.Account
+		first := &stubborn{asked: make(chan struct{}, 1), let: make(chan struct{})}
+		p := w.start(func(c *worker.Config) {
+			good = c.Accounts[0]
+			first.API = good.API
+			c.Accounts[0].API = first
+		})
+		<-first.asked
+		w.settle() // all of its first requests are under way
+		p.SetAccounts([]worker.Account{{Name: "other", API: endless{}}})
+		next := &asked{API: good.API}
+		p.SetAccounts([]worker.Account{{Name: account, API: next}, {Name: "other", API: endless{}}})
+		time.Sleep(time.Minute)
+		if n := next.n.Load(); n != 0 || p.Progress()[0].Commits != 0 {
+			t.Errorf("the next session has asked %d times while the last one has not ended", n)
+		}
+		close(first.let)
+		time.Sleep(time.Minute)
+		if next.n.Load() == 0 || p.Progress()[0].Commits == 0 {
+			t.Error("the next session has not begun")
+		}
+		p.stop()
+	})
+}
