@@ -54,7 +54,7 @@ func (w *world) settle(worker *program.Process, site string) {
 	w.t.Helper()
 	last := ""
 	program.Eventually(w.t, patience, "every account has told or complained", func() bool {
-		last = w.get(site+"status", "")
+		last = w.fetch(site+"status", "").text
 		var r struct {
 			Accounts []struct {
 				Account     string
@@ -82,13 +82,14 @@ func (w *world) settle(worker *program.Process, site string) {
 func (w *world) visit(site string) {
 	w.t.Helper()
 	for _, path := range []string{"", "status", "metrics", "readyz", "healthz", "nothing?key=x"} {
-		w.get(site+path, "")
+		w.keep(w.fetch(site+path, ""))
 	}
-	w.get(site+"events", "}\n\n")
+	w.keep(w.fetch(site+"events", "}\n\n"))
 }
 
-// get keeps an answer, with its headers. One that has no end of its own is read up to the given one.
-func (w *world) get(url, end string) string {
+// fetch is an answer. One that has no end of its own is read up to the
+// given one.
+func (w *world) fetch(url, end string) output {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
@@ -112,8 +113,7 @@ func (w *world) get(url, end string) string {
 			w.t.Fatal(err)
 		}
 	}
-	w.keep(output{where: "GET " + url, text: fmt.Sprint(res.Header, string(body))})
-	return string(body)
+	return output{where: "GET " + url, text: string(body), headers: fmt.Sprint(res.Header)}
 }
 
 // foreign writes into the topics what another program could have: events and requests that are none, with names in them.

@@ -78,21 +78,32 @@ func asJSON(text string) string {
 // An output is something that was written or served, and where.
 type output struct {
 	where, text string
-	people      bool // names belong there
-	events      bool // these are events
+	headers     string // of an answer
+	people      bool   // names belong there
+	events      bool   // these are events
 }
 
-// leaks are the secrets that are in an output.
+// leaks are the secrets that are in an output, each with the forms in which it is, and what stands around the first.
 func leaks(secrets []secret, o output) (found []string) {
-	text := strings.ToLower(o.text)
+	text := strings.ToLower(o.headers + o.text)
 	for _, s := range secrets {
 		if s.person && (o.people || o.events && s.beside) {
 			continue
 		}
+		var forms []string
+		first, length := len(text), 0
 		for name, form := range s.forms() {
 			if at := strings.Index(text, form); at >= 0 {
-				found = append(found, fmt.Sprintf("%s shows %s, %s: …%s…", o.where, s.what, name, o.text[max(0, at-200):min(len(o.text), at+len(form)+100)]))
+				forms = append(forms, name)
+				if at < first {
+					first, length = at, len(form)
+				}
 			}
+		}
+		if len(forms) > 0 {
+			slices.Sort(forms)
+			found = append(found, fmt.Sprintf("%s shows %s, %s: …%s…", o.where, s.what, strings.Join(forms, ", "),
+				text[max(0, first-150):min(len(text), first+length+50)]))
 		}
 	}
 	return found
