@@ -4,7 +4,7 @@
 // # Idea
 //
 // A test starts workers with [Stage.Start], does to Kafka, the group or the settings what it is about, waits with
-// [Stage.Progress] until something that happened afterwards is told, and calls [Stage.Verify]: what is in Kafka is held to
+// [Stage.Progress] until something that was observed afterwards is told, and calls [Stage.Verify]: what is in Kafka is held to
 // the simulator's ledger.
 //
 // # Invariants

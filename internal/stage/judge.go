@@ -20,7 +20,7 @@ import (
 type consumer struct {
 	mu     sync.Mutex
 	told   map[string]int                // by eventId
-	latest map[attempt.Account]time.Time // the start of the last window of which something was told
+	latest map[attempt.Account]time.Time // when the last event was observed
 }
 
 func listen(t testing.TB, brokers []string, topic string) *consumer {
@@ -51,7 +51,6 @@ func (c *consumer) take(r *kgo.Record) {
 	var e struct {
 		EventID string
 		Account attempt.Account
-		Window  struct{ Start, End time.Time }
 	}
 	if json.Unmarshal(r.Value, &e) != nil {
 		return // the judge will say so
@@ -59,12 +58,12 @@ func (c *consumer) take(r *kgo.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.told[e.EventID]++
-	if e.Window.Start.After(c.latest[e.Account]) {
-		c.latest[e.Account] = e.Window.Start
+	if r.Timestamp.After(c.latest[e.Account]) {
+		c.latest[e.Account] = r.Timestamp
 	}
 }
 
-// behind is an account of which nothing was told that happened after a time; empty: there is none.
+// behind is an account of which nothing was told that was observed after a time; empty: there is none.
 func (c *consumer) behind(accounts []attempt.Account, after time.Time) attempt.Account {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,13 +75,13 @@ func (c *consumer) behind(accounts []attempt.Account, after time.Time) attempt.A
 	return ""
 }
 
-// Progress waits until something that happens from now on is told of every account.
+// Progress waits until something that is observed from now on is told of every account.
 func (s *Stage) Progress(workers ...*program.Process) {
 	s.t.Helper()
 	s.ProgressOf(s.Accounts, workers...)
 }
 
-// ProgressOf waits until something that happens from now on is told of each of some accounts.
+// ProgressOf waits until something that is observed from now on is told of each of some accounts.
 func (s *Stage) ProgressOf(accounts []attempt.Account, workers ...*program.Process) {
 	s.t.Helper()
 	now := time.Now()
