@@ -29,6 +29,9 @@ const (
 	Unauthorized
 	// Rejected is a request that the API will not take however often it is sent.
 	Rejected
+	// Early is an answer for time that the API's clock, by the answer's date, has not reached yet: what is still to happen
+	// cannot be in it. This machine's clock is ahead.
+	Early
 )
 
 // String is the kind as it stands in logs and metrics.
@@ -44,6 +47,8 @@ func (k Kind) String() string {
 		return "unauthorized"
 	case Rejected:
 		return "rejected"
+	case Early:
+		return "early"
 	}
 	return "other"
 }
@@ -55,6 +60,7 @@ type Error struct {
 	State   attempt.State
 	Status  int       // of HTTP; 0: there was no answer
 	Until   time.Time // Throttled only: nothing may be asked before
+	Reached time.Time // Early only: what the API's clock shows
 	Err     error     // the cause, nil if there is nothing to add; its text is safe to show
 
 	what   string // happened

@@ -46,7 +46,10 @@ func (c *Client) ask(ctx context.Context, state attempt.State, w attempt.Window,
 	if resp.StatusCode != http.StatusTooManyRequests {
 		c.pace.succeed(epoch)
 	}
-	if resp.StatusCode == http.StatusOK {
+	switch early := tooEarly(resp, w); {
+	case early != nil:
+		problem = early
+	case resp.StatusCode == http.StatusOK:
 		problem, stop = readAnswer(b, each)
 		if problem != nil && b.failed() && watch.expired() {
 			problem = c.timedOut("the answer paused after " + strconv.FormatInt(b.read, 10) + " bytes")
@@ -54,7 +57,7 @@ func (c *Client) ask(ctx context.Context, state attempt.State, w attempt.Window,
 		if problem != nil && problem.Kind == Unreadable {
 			problem.what += " (" + describe(resp, b) + ")"
 		}
-	} else {
+	default:
 		problem = c.refusal(resp, b, epoch)
 	}
 	if problem != nil {
@@ -117,6 +120,27 @@ func (c *Client) refusal(resp *http.Response, b *body, epoch int) *Error {
 		e.Kind, e.what, e.advice = Unreadable, "an answer without content ("+describe(resp, b)+")", checkURL
 	}
 	return e
+}
+
+// clockSlack is how far apart two clocks may be that are right. The date of an answer is in whole seconds.
+const clockSlack = 2 * time.Second
+
+// tooEarly is the problem with an answer whose date (RFC 9110, section 6.6.1) says that its window has not passed yet, nil if
+// there is none. Without a date nothing is known of the API's clock.
+func tooEarly(resp *http.Response, w attempt.Window) *Error {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if resp.StatusCode != http.StatusOK || err != nil {
+		return nil
+	}
+	ahead := w.End.Sub(attempt.InstantOf(date))
+	if ahead <= clockSlack {
+		return nil
+	}
+	return &Error{
+		Kind: Early, Reached: date,
+		what:   "the window ends " + ahead.String() + " after the time that the API's clock shows, " + date.UTC().Format(time.RFC3339),
+		advice: "nothing is read before that clock has reached it; this machine's clock is ahead: check its time synchronization",
+	}
 }
 
 func (c *Client) timedOut(what string) *Error {

@@ -31,7 +31,7 @@ const (
 
 func requestOutcomes() []string {
 	out := []string{requestOK}
-	for _, k := range []imocha.Kind{imocha.Throttled, imocha.Unavailable, imocha.Unreadable, imocha.Unauthorized, imocha.Rejected} {
+	for _, k := range []imocha.Kind{imocha.Throttled, imocha.Unavailable, imocha.Unreadable, imocha.Unauthorized, imocha.Rejected, imocha.Early} {
 		out = append(out, k.String())
 	}
 	return append(out, requestCanceled)
@@ -76,7 +76,7 @@ func newCounters() counters {
 	return counters{
 		requests: counter("requests_total",
 			"Requests to iMocha. throttled: asked for too much, lower IMOCHA_RATE_LIMIT; unavailable, unreadable: iMocha's trouble, tried again; "+
-				"unauthorized: mend the key; rejected: read the log; canceled: the worker did not need the answer any more.",
+				"unauthorized: mend the key; rejected: read the log; early: this machine's clock is ahead; canceled: the worker did not need the answer any more.",
 			labelAccount, labelState, labelOutcome),
 		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "request_duration_seconds",
 			Help:    "Seconds from when a request was wanted to the end of its answer, its wait for the rate limit included; canceled ones are left out.",

@@ -121,7 +121,7 @@ func (p *Planner) FrontDue() time.Time {
 		if i > 0 || p.settings.Stop != 0 { // it has a lane to catch up with, or a Stop to reach
 			wait = time.Second
 		}
-		at := front.Time().Add(p.settings.SettleDelay + wait)
+		at := p.reached.later(front.Time().Add(p.settings.SettleDelay+wait), front.Add(wait))
 		if after := p.blocked(lane); after.After(at) {
 			at = after
 		}
