@@ -106,6 +106,32 @@ func (r *Run) Yields(now time.Time) bool {
 	return r.Kind == Replay && r.planner.longestDue(now) != nil
 }
 
+// YieldAt is when something more urgent than the run will be due, the zero time for never. What is under way then is not
+// to be waited for.
+func (r *Run) YieldAt(now time.Time) time.Time {
+	switch {
+	case r.Kind != Front:
+		return r.planner.FrontDue()
+	case !r.Lagging:
+		return time.Time{}
+	}
+	return r.planner.leadDue(now)
+}
+
+// Continues tells whether r goes on with what other was to read.
+func (r *Run) Continues(other *Run) bool {
+	return r.Kind == other.Kind && r.pass == other.pass && r.Lagging == other.Lagging && slices.Equal(r.States, other.States)
+}
+
+// Resume makes s, which an earlier run has given, the next span of this one. It is false if it cannot be that any more.
+func (r *Run) Resume(s Span) bool {
+	if s.Empty() || s.From != r.next || s.Until > r.until {
+		return false
+	}
+	r.next = s.Until
+	return true
+}
+
 // Read reports that s has been read whole for all the run's states, and that the longest of the answers had n entries.
 func (r *Run) Read(s Span, n int, now time.Time) {
 	width := r.planner.fit(r.width(), s.seconds(), n)

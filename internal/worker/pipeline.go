@@ -57,8 +57,6 @@ func (s *session) take(ctx context.Context, r *reading) bool {
 	}
 	failed := r.failed()
 	switch {
-	case s.early(r):
-		return false
 	case r.narrow():
 		r.run.Narrow(r.span)
 		return false
@@ -99,8 +97,11 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 	case told:
 		run.Read(r.span, longest(answers), now)
 	}
-	if run.Kind == schedule.Replay {
+	switch {
+	case run.Kind == schedule.Replay:
 		s.replaying.interrupted = 0
+	case run.Lagging:
+		s.hurried = 0
 	}
 	s.stats.problem(nil)
 	s.batch.window()
@@ -147,24 +148,21 @@ func without(all, some []attempt.State) (rest []attempt.State) {
 	return rest
 }
 
-// gaveUp tells whether the judgment of a replay's span was given up because a front is due. It comes again.
-func (s *session) gaveUp(ctx context.Context, run *schedule.Run) bool {
-	if run.Kind != schedule.Replay || ctx.Err() == nil {
-		return false
-	}
-	s.replaying.interrupted++
-	return true
-}
-
 // probe finds out whether a single second fails, or the API: it asks for what was read before.
 func (s *session) probe(ctx context.Context, r *reading, states []attempt.State) {
+	if r.run.Lagging { // one that gets no answer in time is as good as down
+		now := s.worker.now()
+		var cancel context.CancelFunc
+		ctx, cancel = until(ctx, r.run.YieldAt(now), now)
+		defer cancel()
+	}
 	var answered []attempt.State
 	for _, state := range states {
 		if _, err := s.reader.Ask(ctx, state, r.run.Probe(state, r.span)); err == nil {
 			answered = append(answered, state)
 		}
 	}
-	if s.gaveUp(ctx, r.run) {
+	if r.run.Kind == schedule.Replay && s.gaveUp(ctx, r.run) {
 		return
 	}
 	said := "a second cannot be read and becomes a gap; it is tried again for ever"

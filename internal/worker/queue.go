@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"slices"
 
 	"attemptstream/internal/schedule"
 )
@@ -15,17 +14,20 @@ type queue struct {
 	s         *session
 	run       *schedule.Run
 	fetching  context.Context
-	cancel    context.CancelFunc // ends what is under way, and starts nothing more; it may be called again
+	ended     bool // nothing more is started
 	spans     []*reading
+	resumed   *reading      // was left under way by an earlier run; nil: none was
 	replaying *replaying    // that the run is of; nil: it is something else
 	arrived   chan struct{} // has something in it when a span has been read whole since it was looked at last
 }
 
 func (s *session) newQueue(ctx context.Context, run *schedule.Run) *queue {
-	q := &queue{s: s, run: run, arrived: make(chan struct{}, 1)}
-	q.fetching, q.cancel = context.WithCancel(ctx)
+	q := &queue{s: s, run: run, fetching: ctx, arrived: make(chan struct{}, 1)}
 	if run.Kind == schedule.Replay {
 		q.replaying, q.fetching = s.replaying, paced(q.fetching, s.pace)
+	}
+	if q.resumed = s.takeUp(run); q.resumed != nil {
+		q.spans = append(q.spans, q.resumed)
 	}
 	return q
 }
@@ -47,37 +49,17 @@ func (q *queue) fill() {
 	if q.run.Cautious() {
 		most = 1 // an API that is down is not asked for more
 	}
-	if q.replaying != nil && q.replaying.patient() {
+	if q.replaying != nil && q.replaying.patient() || q.resumed != nil && !q.resumed.ready() {
 		most = 1 // what is left under way takes room from others
 	}
-	for under < most && read < readBytes && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
+	for under < most && read < readBytes && !q.ended && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
 		span, ok := q.run.Next()
 		if !ok {
 			return
 		}
-		q.spans = append(q.spans, q.start(span))
+		q.spans = append(q.spans, q.s.start(q.fetching, q.run, span, q.arrived))
 		under++
 	}
-}
-
-// start begins to read a span, or takes up what has been left under way.
-func (q *queue) start(span schedule.Span) *reading {
-	if k := q.s.kept; k != nil && q.replaying != nil {
-		if k.span == span && slices.Equal(k.run.States, q.run.States) {
-			q.s.kept = nil
-			cancel := q.cancel
-			q.cancel = func() { cancel(); k.cancel() }
-			return &reading{run: q.run, span: span, states: k.states, done: k.done}
-		}
-		q.s.dropKept()
-	}
-	return q.s.start(q.fetching, q.run, span, q.arrived)
-}
-
-// keep leaves the oldest span under way. The queue is of no use any more.
-func (q *queue) keep() {
-	q.s.kept = &kept{reading: q.spans[0], cancel: q.cancel}
-	q.spans, q.cancel = q.spans[1:], func() {}
 }
 
 // current tells whether the run is to go on: that of a replay is not when the replay has ended.
@@ -85,19 +67,19 @@ func (q *queue) current() bool { return q.s.replaying == q.replaying || q.replay
 
 func (q *queue) empty() bool { return len(q.spans) == 0 }
 
-// next waits for the oldest span and takes it from the queue, which must not be empty. It is nil for a replay that has to
-// stand back.
+// next waits for the oldest span and takes it from the queue, which must not be empty. It is nil for a run that has to stand
+// back.
 func (q *queue) next(ctx context.Context) *reading {
 	head := q.spans[0]
-	if q.replaying != nil && !q.s.attend(ctx, q.replaying, head) {
-		if len(q.spans) == 1 && q.current() && q.replaying.patient() {
-			q.keep()
-		}
-		return nil
+	if q.s.attend(ctx, q, head) {
+		q.spans = q.spans[1:]
+		return head
 	}
-	q.spans = q.spans[1:]
-	<-head.done
-	return head
+	if ctx.Err() == nil && q.current() && (q.replaying == nil || q.replaying.patient()) {
+		q.spans = q.spans[1:]
+		q.s.keep(head)
+	}
+	return nil
 }
 
 // during fills the queue while work runs, which must not touch the schedule. The nil queue only waits for it.
@@ -114,6 +96,14 @@ func (q *queue) during(work func() error) error {
 		case <-q.arrived:
 			q.fill()
 		}
+	}
+}
+
+// cancel ends what is under way, and starts nothing more.
+func (q *queue) cancel() {
+	q.ended = true
+	for _, r := range q.spans {
+		r.cancel()
 	}
 }
 

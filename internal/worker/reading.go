@@ -19,6 +19,7 @@ type reading struct {
 	states []stateReading // in the order of run.States
 	page   *page          // of the records that are rendered ahead; nil: none are
 	done   chan struct{}  // closed when all states have been read
+	cancel context.CancelFunc
 }
 
 type stateReading struct {
@@ -30,7 +31,8 @@ type stateReading struct {
 
 // start reads span for all of the run's states, side by side, and then lets arrived have something in it.
 func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Span, arrived chan<- struct{}) *reading {
-	r := &reading{run: run, span: span, states: make([]stateReading, len(run.States)), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	r := &reading{run: run, span: span, states: make([]stateReading, len(run.States)), done: make(chan struct{}), cancel: cancel}
 	s.stats.begin(r)
 	var all sync.WaitGroup
 	for i, state := range run.States {
@@ -44,6 +46,7 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 	}
 	go func() {
 		all.Wait()
+		cancel()
 		if run.Kind == schedule.Front && !run.Lagging {
 			r.render(s)
 		}

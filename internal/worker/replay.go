@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,7 +99,7 @@ func (s *session) endReplay(r *state.Replay, status state.ReplayStatus, reason s
 func (s *session) dropReplay() {
 	s.replaying = nil
 	s.planner.Take(nil)
-	s.dropKept()
+	s.dropKept(func(run *schedule.Run) bool { return run.Kind == schedule.Replay })
 }
 
 // carry notes in the replay's progress what the planner knows of it. It is to be called before a commit.
@@ -182,65 +181,4 @@ func (s *session) undecided(run *schedule.Run, e *attempt.Attempt) bool {
 	}
 	standing := s.memory.Index.Look(e.ID, e.Status)
 	return !standing.Told || standing.Superseded
-}
-
-// beside is the context for what is asked for in order to judge a span. For a replay it keeps the pace, and ends when a
-// front is due.
-func (s *session) beside(ctx context.Context, run *schedule.Run) (context.Context, context.CancelFunc) {
-	if run.Kind != schedule.Replay {
-		return ctx, func() {}
-	}
-	ctx = paced(ctx, s.pace)
-	if s.replaying.patient() {
-		return ctx, func() {}
-	}
-	return until(ctx, s.planner.FrontDue(), s.worker.now())
-}
-
-// A kept is a reading of a replay that is left under way while a front is read.
-type kept struct {
-	*reading
-	cancel context.CancelFunc
-}
-
-// dropKept gives up what was left under way.
-func (s *session) dropKept() {
-	if s.kept != nil {
-		s.kept.cancel()
-		<-s.kept.done
-		s.kept = nil
-	}
-}
-
-// attend waits until r, the oldest span of a replay, has been read. It is false if something that goes first is due, or if
-// the replay has ended.
-func (s *session) attend(ctx context.Context, of *replaying, r *reading) bool {
-	for {
-		select {
-		case <-r.done:
-			return true
-		default:
-		}
-		now := s.worker.now()
-		wait := time.Hour
-		if due := s.planner.FrontDue(); !due.IsZero() {
-			wait = due.Sub(now)
-		}
-		if wait <= 0 {
-			of.interrupted++
-			return false
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-r.done:
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-s.inbox.wake:
-			s.hear()
-		}
-		timer.Stop()
-		if ctx.Err() != nil || s.replaying != of {
-			return false
-		}
-	}
 }

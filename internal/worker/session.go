@@ -29,7 +29,8 @@ type session struct {
 	said    map[string]*silence
 
 	replaying *replaying // nil: none
-	kept      *kept      // of it; nil: nothing
+	kept      []*reading // that are under way while something more urgent is read
+	hurried   int        // how often the judgment of a lagging front was given up in a row because another was due
 }
 
 // A StuckError is an account that cannot go on before somebody mends something, in a worker that is to end when it has
@@ -67,7 +68,7 @@ func (a *account) session(ctx context.Context) error {
 		seen:    map[int64]attempt.Status{},
 		said:    map[string]*silence{},
 	}
-	defer s.dropKept()
+	defer func() { s.dropKept(anyRun) }()
 	s.memory.Replays.Forget(began)
 	a.listener.begin(memory.Read)
 	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
@@ -75,13 +76,12 @@ func (a *account) session(ctx context.Context) error {
 	a.stats.owned(true)
 	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
 		zap.Duration("took", a.worker.now().Sub(began)))
-	s.unread()
 	return s.work(ctx)
 }
 
 // plan begins with the checkpoint as it is.
 func (s *session) plan() {
-	s.dropKept()
+	s.dropKept(anyRun)
 	s.replaying = nil
 	s.planner = schedule.NewPlanner(s.worker.Schedule, s.memory.Checkpoint, s.worker.now())
 	s.reader.Trust.Set(s.memory.Checkpoint.Trust)

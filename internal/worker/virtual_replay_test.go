@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -68,12 +69,26 @@ func (s *stopwatch) read() {
 	}
 }
 
-// longest is the longest delay of what happened between two times, and how many events that were.
-func (s *stopwatch) longest(from, to time.Time) (longest time.Duration, n int) {
+// longest is the longest delay of what happened between two times, of some states or of all if none is given, and how many
+// events that were.
+func (s *stopwatch) longest(from, to time.Time, states ...attempt.State) (longest time.Duration, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.w.sim.Ledger(string(account)) {
-		if at, ok := s.seen[telling{e.ID, e.Status}]; ok && e.At.After(from) && e.At.Before(to) {
+		if at, ok := s.seen[telling{e.ID, e.Status}]; ok && e.At.After(from) && e.At.Before(to) && (states == nil || slices.Contains(states, e.State)) {
+			n++
+			longest = max(longest, at.Sub(e.At))
+		}
+	}
+	return longest, n
+}
+
+// longestLive is longest without what became visible only later than it happened.
+func (s *stopwatch) longestLive(from, to time.Time) (longest time.Duration, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.w.sim.Ledger(string(account)) {
+		if at, ok := s.seen[telling{e.ID, e.Status}]; ok && e.At.After(from) && e.At.Before(to) && e.Visible.Equal(e.At) {
 			n++
 			longest = max(longest, at.Sub(e.At))
 		}
