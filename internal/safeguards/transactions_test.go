@@ -79,7 +79,7 @@ func transactions() []safeguard {
 		name:   "acknowledgment by all replicas",
 		breaks: "what is committed is lost with the broker that alone has it",
 		edits:  []edit{{kafkatxPkg + "/send.go", "Acks:            acksAll,", "Acks:            1,"}},
-		fails:  []suite{tests(kafkatxPkg, "TestCommitIsReadByFranz/kfake")},
+		fails:  []suite{tests(kafkatxPkg, "TestAllReplicasAcknowledge")},
 	}, {
 		name:   "leaving out aborted batches",
 		breaks: "what was given up is read as if it had been told",
