@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"time"
+	"unsafe"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/imocha"
@@ -18,20 +19,29 @@ type Answer struct {
 	Bytes     int       // of the entries' text
 	At        time.Time // when it had been read
 	Doubtful  bool      // it may have been cut, and nothing can tell
+
+	memory int // about what it takes: short entries take more than their text
 }
 
-// Limits of an answer that is held in memory at once. What is longer is read in narrower windows; where there are none,
-// the second limit counts, and what is longer still cannot be read.
+// Limits of an answer that is held in memory at once. One with more text than the first is read in narrower windows; where
+// there are none, the second limit counts, of all memory that the answer takes, and what is longer still cannot be read.
 const (
 	divisibleBytes   = 4 << 20
 	indivisibleBytes = 512 << 20
+)
+
+// What entries take beside their text.
+const (
+	attemptBytes   = int(unsafe.Sizeof(attempt.Attempt{}))
+	malformedBytes = int(unsafe.Sizeof(attempt.Malformed{}))
+	memberBytes    = int(unsafe.Sizeof(attempt.Member{}))
 )
 
 var (
 	// ErrLong: the answer is longer than what is kept in memory, and can be had in parts.
 	ErrLong = errors.New("the answer is longer than what is kept in memory")
 
-	errTooLong = errors.New("a single second's answer is larger than 512 MiB")
+	errTooLong = errors.New("a single second's answer takes more memory than there is for it, which is 512 MiB")
 )
 
 // add keeps an entry.
@@ -39,10 +49,12 @@ func (a *Answer) add(e *imocha.Entry) {
 	a.Length++
 	if e.Malformed != nil {
 		a.Bytes += len(e.Malformed.Raw)
+		a.memory += len(e.Malformed.Raw) + malformedBytes
 		a.Malformed = append(a.Malformed, *e.Malformed)
 		return
 	}
 	a.Bytes += len(e.Attempt.Raw)
+	a.memory += len(e.Attempt.Raw) + attemptBytes + len(e.Attempt.Additional)*memberBytes
 	kept := e.Attempt
 	kept.Additional = slices.Clone(kept.Additional) // the client clears what e holds, and uses it again
 	a.Attempts = append(a.Attempts, kept)

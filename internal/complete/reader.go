@@ -1,6 +1,7 @@
 package complete
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,6 +23,8 @@ type Reader struct {
 
 	// Trust is what is known of how long answers can be. It learns from every answer that is read.
 	Trust Trust
+
+	most int // instead of indivisibleBytes; 0: that
 }
 
 // A Finding is what is known of an answer's completeness.
@@ -46,7 +49,7 @@ func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window,
 			a.add(e)
 			switch {
 			case smallest:
-				if a.Bytes > indivisibleBytes {
+				if a.memory > cmp.Or(r.most, indivisibleBytes) {
 					return errTooLong
 				}
 			case a.Bytes > divisibleBytes, a.Length > r.Longest:
