@@ -36,6 +36,7 @@ type Planner struct {
 	passes     []*pass                    // look-back and gaps: one per state and tier, and one per state
 	order      *pass                      // nil: nothing has been ordered
 	postponed  time.Time                  // nothing may be asked for before
+	reached    reach
 }
 
 // A pass is covered time, or gaps, of one state that are read again every so often; or an order, which is read once.
@@ -72,7 +73,11 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 			c.LookedBack = append(c.LookedBack, attempt.InstantOf(now))
 		}
 		for i, t := range p.tiers {
-			p.passes = append(p.passes, &pass{kind: LookBack, state: state, tier: i, due: c.LookedBack[i].Time().Add(t.every)})
+			last := c.LookedBack[i].Time()
+			if last.After(now) {
+				last = now // a clock was wrong then, or is now: covered time must not wait until it has caught up
+			}
+			p.passes = append(p.passes, &pass{kind: LookBack, state: state, tier: i, due: last.Add(t.every)})
 		}
 		p.passes = append(p.passes, &pass{kind: Gap, state: state, due: now})
 	}
@@ -84,6 +89,7 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 // people watch. Where it has much to read itself, those furthest behind come first, so that states that have parted soon
 // go together again. What has been ordered comes last.
 func (p *Planner) Begin(now time.Time) *Run {
+	p.reached.expire(now)
 	lanes := p.lanes()
 	if p.due(lanes[0], now) && (len(lanes) == 1 || p.short(lanes[0], now)) {
 		return p.front(lanes[0], now)
@@ -147,7 +153,8 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
 			continue
 		}
-		next := p.checkpoint.States[lane[0]].Front.Time().Add(p.settings.SettleDelay + p.settings.PollInterval)
+		front := p.checkpoint.States[lane[0]].Front
+		next := p.reached.later(front.Time().Add(p.settings.SettleDelay+p.settings.PollInterval), front.Add(p.settings.PollInterval))
 		if after := p.blocked(lane); after.After(next) {
 			next = after
 		}
@@ -191,11 +198,11 @@ func (p *Planner) lanes() [][]attempt.State {
 	return out
 }
 
-// limit is where a lane has to stop for now: at what has not settled, or at the front of a lane ahead, which it then
+// limit is where a lane has to stop for now: at what has not settled or not happened, or at the front of a lane ahead, which it then
 // joins. Lagging tells which of the two it can be.
 func (p *Planner) limit(lane []attempt.State, now time.Time) (until attempt.Instant, lagging bool) {
 	front := p.checkpoint.States[lane[0]].Front
-	until = attempt.InstantOf(now.Add(-p.settings.SettleDelay))
+	until = p.reached.limit(attempt.InstantOf(now.Add(-p.settings.SettleDelay)), now)
 	if p.settings.Stop != 0 {
 		until = min(until, p.settings.Stop)
 	}
@@ -233,7 +240,8 @@ func (p *Planner) leadDue(now time.Time) time.Time {
 	if p.settings.Stop != 0 || !p.short(lane, now) {
 		return time.Time{}
 	}
-	due := p.checkpoint.States[lane[0]].Front.Time().Add(p.settings.SettleDelay + p.settings.PollInterval)
+	front := p.checkpoint.States[lane[0]].Front
+	due := p.reached.later(front.Time().Add(p.settings.SettleDelay+p.settings.PollInterval), front.Add(p.settings.PollInterval))
 	if after := p.blocked(lane); after.After(due) {
 		due = after
 	}

@@ -57,6 +57,8 @@ func (s *session) take(ctx context.Context, r *reading) bool {
 	}
 	failed := r.failed()
 	switch {
+	case s.early(r):
+		return false
 	case r.narrow():
 		r.run.Narrow(r.span)
 		return false

@@ -76,6 +76,7 @@ func (a *account) session(ctx context.Context) error {
 	a.stats.owned(true)
 	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
 		zap.Duration("took", a.worker.now().Sub(began)))
+	s.unread()
 	return s.work(ctx)
 }
 
