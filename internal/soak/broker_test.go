@@ -11,8 +11,9 @@ import (
 	"attemptstream/internal/witness"
 )
 
-// disk is how much the state topic takes on the broker's disk.
-func (w *world) disk(ctx context.Context) (figures, error) {
+// disk is how much the state topic takes on the broker's disk. Where a partition takes less than before (of which sizes
+// are the memory), compaction has been at work.
+func (w *world) disk(ctx context.Context, sizes map[int32]int64, n *counts) (figures, error) {
 	var set kadm.TopicsSet
 	for p := range int32(partitions) {
 		set.Add(stateTopic, p)
@@ -29,6 +30,10 @@ func (w *world) disk(ctx context.Context) (figures, error) {
 		if p.Topic == stateTopic {
 			bytes += float64(p.Size)
 			seen++
+			if p.Size < sizes[p.Partition] {
+				n.compacted.Add(1)
+			}
+			sizes[p.Partition] = p.Size
 		}
 	})
 	if seen != partitions {

@@ -23,7 +23,7 @@ func length(t testing.TB) time.Duration {
 	t.Helper()
 	text := os.Getenv("ATTEMPTSTREAM_SOAK")
 	if text == "" {
-		return 12 * time.Second
+		return 8 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < long {

@@ -21,8 +21,8 @@ import (
 // group is the consumer group that reads the events.
 const group = "billing"
 
-// Counts are what operators have done, and what consumers have read.
-type counts struct{ pages, commands, consumed atomic.Int64 }
+// Counts are what operators have done, what consumers have read, and how often a partition of the state topic was compacted.
+type counts struct{ pages, commands, consumed, compacted atomic.Int64 }
 
 // browse opens and closes the status pages of the workers, in all the ways in which browsers do, until ctx ends.
 func (w *world) browse(ctx context.Context, n *counts, interval time.Duration) error {

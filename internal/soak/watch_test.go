@@ -31,9 +31,10 @@ func each(ctx context.Context, interval time.Duration, fn func() error) error {
 
 // watch measures processes and disk, as Prometheus would, until ctx ends. What is measured less than warm after a process
 // began, or something happened to the system, is set aside.
-func (w *world) watch(ctx context.Context, r *record, interval, warm time.Duration) error {
+func (w *world) watch(ctx context.Context, r *record, n *counts, interval, warm time.Duration) error {
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
+	sizes := map[int32]int64{}
 	forgive, forgiveDisk := w.forgiving(), w.forgiving()
 	return each(ctx, interval, func() error {
 		known := map[string]figures{} // of accounts
@@ -77,7 +78,7 @@ func (w *world) watch(ctx context.Context, r *record, interval, warm time.Durati
 			sum["seconds behind"] = float64(time.Now().UnixMilli())/1000 - oldest
 			r.add(ofIndex, 0, w.calm() < warm, sum)
 		}
-		disk, err := w.disk(ctx)
+		disk, err := w.disk(ctx, sizes, n)
 		if err != nil {
 			return forgiveDisk(err)
 		}

@@ -67,7 +67,7 @@ func newWorld(t testing.TB, d time.Duration) *world {
 	w := &world{t: t, path: program.Command(t, flags...), since: time.Now().Add(-min(20*time.Minute, d/3)).Truncate(time.Second), lateBy: 30 * time.Second}
 	lookback := time.Minute
 	if d < long {
-		lookback, w.lateBy = 2*time.Second, time.Second
+		w.since, lookback, w.lateBy = time.Now().Add(-30*time.Second).Truncate(time.Second), 2*time.Second, time.Second
 	}
 	w.cluster = kafkatest.Start(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Addrs()...), kgo.MetadataMinAge(100*time.Millisecond))
