@@ -12,6 +12,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"attemptstream/internal/admin"
+	"attemptstream/internal/worker"
 )
 
 // pipes is a network without one: in a synctest bubble, its time is the bubble's.
@@ -47,6 +50,7 @@ func TestSlowClients(t *testing.T) {
 		}
 	})
 	short := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	page := admin.New(admin.Config{Progress: func() []worker.Progress { return nil }})
 	const minute = time.Minute
 	for name, c := range map[string]struct {
 		handler http.Handler
@@ -63,6 +67,7 @@ func TestSlowClients(t *testing.T) {
 		"an answer that is not read":  {endless, 0, []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, false, minute + time.Second, ""},
 		"the same where it may take":  {endless, 3 * minute, []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, false, 3*minute + time.Second, ""},
 		"nothing after an answer":     {short, 0, []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}, true, 2*minute + time.Second, "200"},
+		"a page that is not read":     {page, 0, []string{"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"}, false, 11 * time.Second, ""},
 		"a header larger than 64 KiB": {short, 0, []string{"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 70<<10) + "\r\n\r\n"}, true, 2 * time.Second, "431"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,6 +122,40 @@ func TestSlowClients(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A page that is read stays open, and hears that the worker lives, for far longer than other answers may take.
+func TestOpenPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		ln := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ended := make(chan error)
+		page := admin.New(admin.Config{Progress: func() []worker.Progress { return nil }})
+		go func() { ended <- serve(ctx, ln, page, 0) }()
+		client, server := net.Pipe()
+		ln.conns <- server
+		if _, err := io.WriteString(client, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		heard := 0
+		for lines := bufio.NewScanner(client); lines.Scan(); {
+			if lines.Text() == "event: alive" {
+				heard++
+			}
+		}
+		if heard < 355 {
+			t.Errorf("%d signs of life within an hour", heard)
+		}
+		_ = client.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A watched connection tells when it is closed.
