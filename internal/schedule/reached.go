@@ -19,13 +19,19 @@ type reach struct {
 // lies beyond it has not happened yet, so it would be covered without having been read.
 func (p *Planner) Reached(i attempt.Instant, now time.Time) { p.reached = reach{i, now} }
 
+// expire forgets what was noted too long ago, or by a clock that has been set back since.
+func (r *reach) expire(now time.Time) {
+	if passed := now.Sub(r.at); passed < 0 || passed > reachedFor {
+		*r = reach{}
+	}
+}
+
 // limit is until, or what the API's clock shows at now if that is earlier.
 func (r *reach) limit(until attempt.Instant, now time.Time) attempt.Instant {
-	passed := now.Sub(r.at)
-	if r.at.IsZero() || passed < 0 || passed > reachedFor {
+	if r.at.IsZero() {
 		return until
 	}
-	return min(until, r.api.Add(passed))
+	return min(until, r.api.Add(now.Sub(r.at)))
 }
 
 // later is at, or when the API's clock will show i, or nothing is known of it any more, if that comes later.
