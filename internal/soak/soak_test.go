@@ -83,7 +83,11 @@ func TestSoak(t *testing.T) {
 	found := w.truth(to)
 	steady.stop()
 	restless.stop()
-	t.Logf("%d events, %d required, %d late, %d dead letters; %d problems", found.told, found.required, found.late, found.letters, len(found.problems))
+	t.Logf("%d events, %d required, %d late, %d dead letters, %d invitations whose states were read apart; %d problems", found.told, found.required, found.late, found.letters,
+		found.apart, len(found.problems))
+	if found.apart > found.required/100 {
+		t.Errorf("the states of %d invitations were read apart: that is to be rare", found.apart)
+	}
 	if len(found.problems) > 0 {
 		t.Errorf("the events are not what happened:\n%s", strings.Join(found.problems[:min(len(found.problems), 20)], "\n"))
 	}
