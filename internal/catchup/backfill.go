@@ -45,7 +45,7 @@ func (b *backfill) see(now time.Time, accounts []worker.Progress) (s *Status, en
 	if b.began.IsZero() {
 		b.began, b.events, b.fronts = now, told(accounts), map[attempt.Account]time.Time{}
 	}
-	s = &Status{Events: told(accounts) - b.events}
+	s = &Status{Events: max(0, told(accounts)-b.events)} // an account that is removed takes its own along
 	var ahead time.Duration
 	for i := range accounts {
 		p := &accounts[i]
@@ -81,7 +81,7 @@ func (b *backfill) rates(s *Status, next sample, ahead time.Duration) {
 	if took <= 0 {
 		return
 	}
-	s.PerSecond = float64(next.events-first.events) / took.Seconds()
+	s.PerSecond = float64(max(0, next.events-first.events)) / took.Seconds()
 	if nearer := next.covered - first.covered - took*time.Duration(len(b.fronts)); nearer > 0 {
 		s.ToGo = time.Duration(float64(ahead) / float64(nearer) * float64(took))
 	}

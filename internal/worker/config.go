@@ -28,7 +28,7 @@ type Account struct {
 
 // Config is all that a worker is made of.
 type Config struct {
-	Accounts []Account
+	Accounts []Account // at first; see SetAccounts
 	Kafka    *kafkatx.Client
 	Topics   topics.Layout
 	Events   *event.Encoder

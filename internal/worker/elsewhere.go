@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -78,11 +79,50 @@ func (w *Worker) covers(c *schedule.Checkpoint) bool {
 	return true
 }
 
-// A places knows in which partition each account's checkpoint is. All accounts of a worker that begin from nothing share
-// one look at the whole topic.
+// A places knows in which partition each account's checkpoint is. All accounts of a worker that begin from nothing share one
+// look at the whole topic, also one that fails: else each would wait for its own, one after the other.
 type places struct {
-	mu sync.Mutex
-	of map[attempt.Account]int // nil: nobody has looked yet
+	mu   sync.Mutex
+	of   map[attempt.Account]int // nil: nobody has looked yet
+	look *look                   // that is under way; nil: none
+}
+
+// A look is one at the whole topic.
+type look struct {
+	done chan struct{} // closed when it has ended
+	err  error
+}
+
+// find is what the topic holds, by a look of one who asks.
+func (p *places) find(ctx context.Context, scan func(context.Context) (map[attempt.Account]int, error)) (map[attempt.Account]int, error) {
+	for {
+		p.mu.Lock()
+		if p.of != nil {
+			defer p.mu.Unlock()
+			return p.of, nil
+		}
+		under := p.look
+		if under == nil {
+			own := &look{done: make(chan struct{})}
+			p.look = own
+			p.mu.Unlock()
+			of, err := scan(ctx)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.of, p.look, own.err = of, nil, err
+			close(own.done)
+			return of, err
+		}
+		p.mu.Unlock()
+		select {
+		case <-under.done:
+			if under.err != nil && !errors.Is(under.err, context.Canceled) { // else who looked was removed meanwhile
+				return nil, under.err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // A StateMovedError is an account whose state lies in another partition than the number of partitions says.
@@ -99,30 +139,33 @@ func (e *StateMovedError) Error() string {
 
 // unmoved is an error if an account of which nothing is known has its state in another partition.
 func (a *account) unmoved(ctx context.Context) error {
-	p := &a.worker.places
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.of == nil {
-		of := map[attempt.Account]int{}
-		for n := range a.worker.Topics.State.Partitions {
-			at := state.Partition{Topic: a.at.Topic, Partition: n}
-			seen, err := state.Scan(ctx, a.worker.Kafka, at, openPatience, func(r kafkatx.Record) error {
-				if name, ok := state.CheckpointOf(r.Key); ok && r.Value != nil {
-					of[name] = n
-				}
-				return nil
-			})
-			if err == nil && seen.Hidden() {
-				err = fmt.Errorf("an open transaction hides a part of topic %q, partition %d", at.Topic, n)
-			}
-			if err != nil {
-				return fmt.Errorf("look for the account in the other partitions: %w", err)
-			}
-		}
-		p.of = of
+	of, err := a.worker.places.find(ctx, a.worker.scanPlaces)
+	if err != nil {
+		return err
 	}
-	if found, ok := p.of[a.name]; ok && found != a.at.Partition {
+	if found, ok := of[a.name]; ok && found != a.at.Partition {
 		return &StateMovedError{At: a.at, Found: found}
 	}
 	return nil
+}
+
+// scanPlaces looks at all partitions.
+func (w *Worker) scanPlaces(ctx context.Context) (map[attempt.Account]int, error) {
+	of := map[attempt.Account]int{}
+	for n := range w.Topics.State.Partitions {
+		at := state.Partition{Topic: w.Topics.State.Name, Partition: n}
+		seen, err := state.Scan(ctx, w.Kafka, at, openPatience, func(r kafkatx.Record) error {
+			if name, ok := state.CheckpointOf(r.Key); ok && r.Value != nil {
+				of[name] = n
+			}
+			return nil
+		})
+		if err == nil && seen.Hidden() {
+			err = fmt.Errorf("an open transaction hides a part of topic %q, partition %d", at.Topic, n)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for the account in the other partitions: %w", err)
+		}
+	}
+	return of, nil
 }
