@@ -62,8 +62,9 @@ func (s *session) leavesRoom(readings ...*reading) bool {
 	return under < most
 }
 
-// keep leaves a reading under way. What matters less than it has to make room, if there is none.
+// keep leaves a reading under way, one of its kind at most. Where there is no room, what matters least is given up.
 func (s *session) keep(r *reading) {
+	s.dropKept(func(run *schedule.Run) bool { return run.Kind == r.run.Kind })
 	s.kept = append(s.kept, r)
 	for _, least := range []schedule.Kind{schedule.Replay, schedule.Gap, schedule.LookBack} {
 		if !s.leavesRoom(s.kept...) && len(s.kept) > 1 {

@@ -16,7 +16,10 @@
 // that comes begins as any session does. What stays is not touched, and the group is not asked, since who has a partition has
 // whatever accounts are in it.
 //
-// A replay is read beside all that, when nothing else is due, at a pace of its own, and stands back at once when a front is.
+// What is new goes first. Covered time, gaps and the front of a state that is behind stand back when a front is due, whether or
+// not they have been answered: the oldest span that is under way for them is left so, and taken up afterwards (beside.go).
+//
+// A replay is read beside all that, when nothing else is due, at a pace of its own, and stands back in the same way.
 // Requests for replays are found in recovery and later by a listener, one for each partition of the state topic.
 //
 // # Invariants

@@ -1,12 +1,24 @@
 package worker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/imochasim"
+	"attemptstream/internal/worker"
 )
+
+// concurrency lets a worker make so many requests at once.
+func (w *virtualWorld) concurrency(n int) func(*worker.Config) {
+	return func(c *worker.Config) {
+		c.Concurrency = n
+		for i := range c.Accounts {
+			c.Accounts[i].API = w.apiWith(c.Accounts[i].Name, virtualAPI, "key", n)
+		}
+	}
+}
 
 // liveLives are those of a test that looks at how late events are: all of them are told once, and none is late by itself.
 func liveLives(seed uint64) imochasim.Lives {
@@ -23,6 +35,12 @@ func (w *virtualWorld) bound() time.Duration {
 // What is new does not wait for what is read again, though the API takes longer for each of those windows than a request may,
 // and though the time has to be read again for late arrivals and for a gap. When the API answers again, all of it is told.
 func TestVirtualLiveEventsBesideHangingLookback(t *testing.T) {
+	for _, concurrency := range []int{2, 4} {
+		t.Run(fmt.Sprint("concurrency ", concurrency), func(t *testing.T) { besideHangingLookback(t, concurrency) })
+	}
+}
+
+func besideHangingLookback(t *testing.T, concurrency int) {
 	inVirtualTime(t, imochasim.Config{Seed: 21, Latency: imochasim.Latency{Fixed: 100 * time.Millisecond}}, func(w *virtualWorld) {
 		lives := liveLives(21)
 		lives.Late, lives.LateBy = .1, time.Duration(float64(time.Hour)*lives.Speed)
@@ -42,7 +60,7 @@ func TestVirtualLiveEventsBesideHangingLookback(t *testing.T) {
 		}
 		watch := newStopwatch(w)
 		defer watch.client.Close()
-		p := w.start(watch.use)
+		p := w.start(watch.use, w.concurrency(concurrency))
 		time.Sleep(time.Until(hangTo))
 		if gaps := p.progressOf(account).Gaps; gaps == 0 {
 			t.Error("there is no gap: the test shows less")
@@ -67,6 +85,12 @@ func TestVirtualLiveEventsBesideHangingLookback(t *testing.T) {
 // One state's endpoint does not answer for an hour. Once its front has been left behind, nothing of the other states waits
 // for it; and when it answers again, all is told.
 func TestVirtualLiveEventsBesideHangingState(t *testing.T) {
+	for _, concurrency := range []int{2, 4} {
+		t.Run(fmt.Sprint("concurrency ", concurrency), func(t *testing.T) { besideHangingState(t, concurrency) })
+	}
+}
+
+func besideHangingState(t *testing.T, concurrency int) {
 	inVirtualTime(t, imochasim.Config{Seed: 22, Latency: imochasim.Latency{Fixed: 100 * time.Millisecond}}, func(w *virtualWorld) {
 		w.populate(account, liveLives(22), 4*time.Hour)
 		hangFrom, hangTo := w.began.Add(time.Hour), w.began.Add(2*time.Hour)
@@ -81,7 +105,7 @@ func TestVirtualLiveEventsBesideHangingState(t *testing.T) {
 		}
 		watch := newStopwatch(w)
 		defer watch.client.Close()
-		p := w.start(watch.use)
+		p := w.start(watch.use, w.concurrency(concurrency))
 		time.Sleep(time.Until(hangTo))
 		if behind := time.Since(p.progressOf(account).Through); behind < 55*time.Minute {
 			t.Errorf("the state that hangs is %s behind: the test shows nothing", behind)

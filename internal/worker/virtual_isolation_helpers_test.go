@@ -108,8 +108,8 @@ func (w *virtualWorld) serve(address string, handler http.HandlerFunc) {
 	})
 }
 
-// apiAt is an account's client of an API at another address.
-func (w *virtualWorld) apiAt(name attempt.Account, address string) *imocha.Client {
+// apiWith is an account's client of an API at any address.
+func (w *virtualWorld) apiWith(name attempt.Account, address, key string, concurrency int) *imocha.Client {
 	w.Helper()
 	dial := func(ctx context.Context, network, to string) (net.Conn, error) {
 		if host, _, _ := net.SplitHostPort(to); host == nowhere {
@@ -117,9 +117,9 @@ func (w *virtualWorld) apiAt(name attempt.Account, address string) *imocha.Clien
 		}
 		return w.net.DialContext(ctx, network, to)
 	}
-	transport := &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second}
-	client, err := imocha.New(imocha.Config{BaseURL: "http://" + address, Account: name, Key: imocha.StaticKey("key"),
-		RequestTimeout: 30 * time.Second, RateLimit: 5, Concurrency: 4, Transport: transport})
+	transport := &http.Transport{DialContext: dial, MaxIdleConnsPerHost: concurrency, IdleConnTimeout: 90 * time.Second}
+	client, err := imocha.New(imocha.Config{BaseURL: "http://" + address, Account: name, Key: imocha.StaticKey(key),
+		RequestTimeout: 30 * time.Second, RateLimit: 5, Concurrency: concurrency, Transport: transport})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -298,7 +298,7 @@ func (f *fleet) configure(c *worker.Config) {
 			continue
 		}
 		i := slices.IndexFunc(c.Accounts, func(a worker.Account) bool { return a.Name == t.name })
-		c.Accounts[i].API = f.apiAt(t.name, t.address)
+		c.Accounts[i].API = f.apiWith(t.name, t.address, "key", 4)
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(c.Accounts), func(i, j int) { c.Accounts[i], c.Accounts[j] = c.Accounts[j], c.Accounts[i] })
 }
