@@ -85,7 +85,7 @@ func transactions() []safeguard {
 		breaks: "what was given up is read as if it had been told",
 		edits:  []edit{{kafkatxPkg + "/reader.go", "\treturn batch.transactional() && r.aborted[batch.producerID()], nil", "\treturn false, nil"}},
 		fails: []suite{tests(kafkatxPkg, "TestReadScripts/an aborted transaction, then a committed one of the same producer", "TestReadLikeFranz/kfake"),
-			tests(workerPkg, "TestLostRequestsAndAnswers/embedded/aborted, since answers to produce stay out")},
+			tests(workerPkg, "TestCrashAndTakeover/embedded/before the third EndTxn")},
 	}, {
 		name:   "stopping at the last stable offset",
 		breaks: "what may still be aborted is read",
