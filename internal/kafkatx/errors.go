@@ -40,7 +40,11 @@ type UnknownTopicError struct {
 
 func (e *UnknownTopicError) Error() string {
 	what := topicPartition{e.Topic, int32(e.Partition)}
-	return fmt.Sprintf("%v does not exist, or Describe on it is not granted: create it or check its name", what)
+	advice := "create it or check its name"
+	if e.Partition != anyPartition {
+		advice += ", and if it was created anew with fewer partitions, start this program again"
+	}
+	return fmt.Sprintf("%v does not exist, or Describe on it is not granted: %s", what, advice)
 }
 
 // Is makes the error an ErrUnknownTopic.

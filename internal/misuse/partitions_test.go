@@ -56,6 +56,19 @@ func stays(accounts []attempt.Account, from, to int) (staying, moved []attempt.A
 	return staying, moved
 }
 
+// recreate deletes a topic and creates it with so many partitions, and nothing in them.
+func recreate(t testing.TB, s *stage.Stage, topic string, partitions int, policy string) {
+	t.Helper()
+	if _, err := s.Admin.DeleteTopics(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
+	program.Eventually(t, patience, "the topic is there again", func() bool {
+		res, err := s.Admin.CreateTopic(t.Context(), int32(partitions), 1, map[string]*string{"cleanup.policy": &policy}, topic)
+		return err == nil && res.Err == nil
+	}, func() string { return topic })
+	await(t, s, topic, partitions)
+}
+
 // rewrite does what a restore from a copy does: it deletes a topic, creates it with so many partitions, and writes each of its
 // records into the partition that where says.
 func rewrite(t testing.TB, s *stage.Stage, topic string, partitions int, where func(*kgo.Record) int32) {
@@ -66,15 +79,7 @@ func rewrite(t testing.TB, s *stage.Stage, topic string, partitions int, where f
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Admin.DeleteTopics(ctx, topic); err != nil {
-		t.Fatal(err)
-	}
-	compact := "compact"
-	program.Eventually(t, patience, "the topic is there again", func() bool {
-		res, err := s.Admin.CreateTopic(ctx, int32(partitions), 1, map[string]*string{"cleanup.policy": &compact}, topic)
-		return err == nil && res.Err == nil
-	}, func() string { return topic })
-	await(t, s, topic, partitions)
+	recreate(t, s, topic, partitions, "compact")
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
@@ -216,4 +221,33 @@ func TestEventPartitionsAdded(t *testing.T) {
 		t.Error("nothing was placed by the new number of partitions: the test shows nothing")
 	}
 	s.Judge(to, events)
+}
+
+// Somebody deletes the topic of events and creates it with fewer partitions. The worker says which partition is missing and
+// what to do, and after a new start it goes on: what was told before is not told again.
+func TestEventPartitionsFewer(t *testing.T) {
+	t.Parallel()
+	s := stage.New(t, kafkatest.Shared(t).Addrs(), 1)
+	a := s.Start("run")
+	s.Progress(a)
+	told := map[string]bool{}
+	for _, e := range witness.Events(t, s.Brokers, s.Topic, s.Accounts[0]) {
+		told[e.EventID] = true
+	}
+	if len(told) == 0 {
+		t.Fatal("nothing was told before: the test shows nothing")
+	}
+	recreate(t, s, s.Topic, 1, "delete")
+	a.Says(patience, `"level":"warn"`, s.Topic, "does not exist", "fewer partitions, start this program again")
+	a.Signal(syscall.SIGTERM)
+	a.Wait(0, stage.StopTime)
+	b := s.Start("run")
+	program.Eventually(t, patience, "the worker goes on", func() bool { return len(witness.Events(t, s.Brokers, s.Topic, s.Accounts[0])) > 20 }, b.Tail)
+	stop(b)
+	for _, e := range witness.Events(t, s.Brokers, s.Topic, s.Accounts[0]) {
+		if told[e.EventID] {
+			t.Errorf("%s is told again", e.EventID)
+		}
+		told[e.EventID] = true
+	}
 }
