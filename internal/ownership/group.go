@@ -106,14 +106,15 @@ func closed() chan struct{} {
 // The error says what somebody has to mend before this worker can be a member.
 func (g *Group) Run(ctx context.Context, own func(ctx context.Context, partition int)) error {
 	defer g.leave()
-	pause, counted, said := firstPause, false, time.Time{}
+	pause, counted := firstPause, false
+	var failing, said time.Time // since when nothing else was answered, and when that was logged; zero: it is not so
 	for ctx.Err() == nil {
 		what, err := g.rebalance(ctx, own)
 		g.note(what, err)
 		switch {
 		case ctx.Err() != nil:
 		case what == carryOn:
-			pause, counted, said = firstPause, true, time.Time{}
+			pause, counted, failing, said = firstPause, true, time.Time{}, time.Time{}
 			g.hold(ctx)
 		case what == rejoin, what == forgotten, what == takeMember:
 			// At once, but not in a circle without end.
@@ -121,8 +122,12 @@ func (g *Group) Run(ctx context.Context, own func(ctx context.Context, partition
 		case what == mendFirst && !counted:
 			return err
 		default:
-			if time.Since(said) > sayAgain {
-				said = time.Now()
+			now := time.Now()
+			if failing.IsZero() {
+				failing = now
+			}
+			if now.Sub(failing) >= sayFirst && now.Sub(said) > sayAgain {
+				said = now
 				g.log.Warn("the group by which workers share the accounts cannot be joined, and is tried again for ever", zap.String("group", g.name),
 					zap.Error(err))
 			}
@@ -141,8 +146,13 @@ const (
 	lastPause   = 2 * time.Second
 )
 
-// sayAgain is how often it is logged that the group cannot be joined.
-const sayAgain = 30 * time.Second
+const (
+	// sayFirst is for how long the group cannot be joined before that is logged: a coordinator that begins or moves says so
+	// for a moment.
+	sayFirst = 2 * time.Second
+	// sayAgain is how often it is logged then.
+	sayAgain = 30 * time.Second
+)
 
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
