@@ -148,3 +148,42 @@ func TestSimulateOnAnAddressInUse(t *testing.T) {
 		t.Errorf("it says\n%s\nand on standard output %q", text, r.out.String())
 	}
 }
+
+// Lives end where they are told to, and faults begin and end on request.
+func TestSimulateUntilAndFaults(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(-36 * time.Hour).UTC().Truncate(time.Second)
+	_, url := simulated(t, "--since", "-4d", "--until", until.Format(time.RFC3339), "--per-day", "300", "--late", "0.5", "--come-backs", "1")
+	entries, err := ledger.Read(strings.NewReader(get(t, url+"/ledger")))
+	if err != nil || len(entries) < 100 {
+		t.Fatalf("the ledger: %d entries, %v", len(entries), err)
+	}
+	if last := entries[len(entries)-1]; !last.At.Before(until) || last.At.Before(until.Add(-6*time.Hour)) {
+		t.Errorf("the last happened at %s, want before %s", last.At, until)
+	}
+	set := func(query string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/faults"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := do(t, r); status != http.StatusNoContent {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	set("?share=1&kind=503")
+	if status, _ := ask(t, url, "key"); status != http.StatusServiceUnavailable {
+		t.Errorf("with faults it answers %d", status)
+	}
+	set("?share=0")
+	if status, _ := ask(t, url, "key"); status != http.StatusOK {
+		t.Errorf("without faults it answers %d", status)
+	}
+	for _, wrong := range []string{"tomorrow", "2000-01-01T00:00:00Z"} {
+		r := start(t, nil, "simulate", "--addr", "127.0.0.1:0", "--until", wrong)
+		r.wait(exitUsage)
+		if text := r.err.String(); !strings.Contains(text, "until") || r.out.String() != "" {
+			t.Errorf("--until %s: %s%s", wrong, text, r.out.String())
+		}
+	}
+}
