@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -261,6 +262,8 @@ func TestWrongSettings(t *testing.T) {
 		"key for authorities":        {"KAFKA_TLS_CA_FILE", w.dir + "/key.pem"},
 		"short key of hashes":        {"PII_POLICY", "hash", "PII_HASH_KEY_FILE", w.file("11.key", hashKey[:15])},
 		"key of hashes for its file": {"PII_POLICY", "hash", "PII_HASH_KEY_FILE", hashKey},
+		"proxy":                      {"IMOCHA_BASE_URL", "http://api.example", "HTTP_PROXY", "http://" + url.UserPassword(user, password).String() + "@127.0.0.1:1"},
+		"proxy that is none":         {"IMOCHA_BASE_URL", "http://api.example", "HTTP_PROXY", "http://" + user + ":" + password + "@[::1"},
 		"mistyped":                   {"IMOCHA_APIKEY", key, "KAFKA_PASSWORD", password, "PII_HASHKEY", hashKey},
 		"everywhere": {"IMOCHA_RATE_LIMIT", "x", "IMOCHA_API_KEY", key, "IMOCHA_API_KEY_FILE", key, "KAFKA_SASL_PASSWORD_FILE", password, "KAFKA_TLS_KEY_FILE", pemKey.text,
 			"KAFKA_TLS_CERT_FILE", pemKey.text, "PII_HASH_KEY_FILE", hashKey, "IMOCHA_ACCOUNTS_FILE", key},
@@ -269,7 +272,10 @@ func TestWrongSettings(t *testing.T) {
 			t.Parallel()
 			commands := [][]string{{"config"}, {"config", "--output", "json"}, {"status"}}
 			if strings.HasPrefix(name, "wrong password") {
-				commands = append(commands, []string{"config", "--check"}, []string{"run", "--once"})
+				commands = append(commands, []string{"run", "--once"})
+			}
+			if strings.HasPrefix(name, "wrong password") || strings.HasPrefix(name, "proxy") {
+				commands = append(commands, []string{"config", "--check"})
 			}
 			for _, args := range commands {
 				w.run(t, output{}, w.with(append([]string{"ADMIN_ADDR", ""}, changes...)...), args...)

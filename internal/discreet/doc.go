@@ -13,7 +13,7 @@
 //
 //   - Keys and passwords are in no output at all.
 //   - Names, emails and what else iMocha says of people are in the topics, and in the events that somebody asked for as
-//     JSON, and nowhere else. With PII_POLICY=hash or drop they are not in the events either.
+//     JSON, and nowhere else. With PII_POLICY=hash names and emails are not in the events either.
 //
 // # Failure
 //
