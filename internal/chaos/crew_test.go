@@ -27,7 +27,6 @@ type crew struct {
 	workers  []*member
 	ended    []string // in words: workers that ended by themselves
 	given    int      // starts that were given up since Kafka was away, as they have to be
-	restarts sync.WaitGroup
 	all      []*program.Process
 	names    []string // of all
 }
@@ -60,18 +59,26 @@ func (c *crew) begin(slot int) {
 	m.process, m.since, m.meant = program.Start(c.t, c.path, c.env(slot), "run"), time.Now(), false
 	c.all, c.names = append(c.all, m.process), append(c.names, fmt.Sprintf("worker-%d-start-%d", slot+1, len(c.all)+1))
 	p := m.process
-	c.restarts.Go(func() {
+	go func() { // until the test ends, which ends all processes
 		<-p.Done()
-		c.over(m, p)
-	})
+		if c.over(m, p) {
+			time.Sleep(restartTime)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.begin(m.slot)
+		}
+	}()
 }
 
-// over judges the end of a process.
-func (c *crew) over(m *member, p *program.Process) {
+// restartTime is how soon a worker that ended by itself is started again.
+const restartTime = time.Second
+
+// over judges the end of a process, and tells whether it has to be started again.
+func (c *crew) over(m *member, p *program.Process) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m.process != p || m.meant {
-		return
+	if m.process != p || m.meant || c.closed {
+		return false
 	}
 	lived := time.Since(m.since)
 	if gaveUp(p) && c.excused(m.since) {
@@ -81,7 +88,7 @@ func (c *crew) over(m *member, p *program.Process) {
 		c.ended = append(c.ended, fmt.Sprintf("%s ended by itself after %.1fs (%v); its log ends:\n%s", c.name(m.slot), lived.Seconds(), p.State(), p.Tail()))
 		c.say("%s ENDED BY ITSELF after %.1fs: %v", c.name(m.slot), lived.Seconds(), p.State())
 	}
-	c.begin(m.slot)
+	return true
 }
 
 // gaveUp tells whether a process ended as one does that cannot reach Kafka when it starts.

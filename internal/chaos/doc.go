@@ -14,7 +14,16 @@
 //     after answers, while an account is taken over. The choice follows from a seed that every test prints.
 //   - No process outlives its test.
 //
+// # Plans
+//
+// A plan is a list of faults that follows from a seed: of workers, brokers, both networks (package toxiproxy stands in each) and the
+// API. It is played on three brokers, two or three workers and an API that is a process as well; what it hit, and what came of it,
+// is said line by line. .ci/chaos plays as many seeds as are wanted; every run of all tests plays a short plan.
+//
 // # Failure
+//
+// A plan that fails keeps all that was written, says where, and how it is played again. The plan is the same then, its moments are
+// not: the machine has a part in them.
 //
 // Without a real Kafka the tests are skipped (package kafkatest). ATTEMPTSTREAM_CHAOS=n makes them n times as long.
 package chaos

@@ -11,9 +11,12 @@ import (
 func (r *runner) network(f fault, wires []*wire, what string, began func(what string)) error {
 	var first error
 	for _, w := range wires {
-		if err := w.harm(f.kind, f.amount); err != nil && !errors.Is(err, errReplaced) {
+		if err := w.harm(f.kind, f.amount, f.some); err != nil && !errors.Is(err, errReplaced) {
 			first = err
 		}
+	}
+	if f.some && f.kind != netCut {
+		what = "half of the connections to " + what
 	}
 	began(what + amountOf(f))
 	r.wait(f.lasts)
@@ -52,8 +55,8 @@ func (r *runner) brokerWires(f fault) (wires []*wire, what string) {
 // apiWires are the connections of one worker to the API, or of all.
 func (r *runner) apiWires(f fault) (wires []*wire, what string) {
 	if f.role == "" {
-		return r.api, "all workers"
+		return r.api, "the API of all workers"
 	}
 	slot := f.n % r.plan.workers
-	return r.api[slot : slot+1], r.crew.name(slot)
+	return r.api[slot : slot+1], "the API of " + r.crew.name(slot)
 }

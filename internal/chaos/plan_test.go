@@ -82,7 +82,8 @@ type fault struct {
 	n      int           // which one of them: a worker, an account, a partition, a broker, modulo how many there are
 	pause  time.Duration // since the one before began
 	lasts  time.Duration
-	amount int // milliseconds, kilobytes a second or bytes, by kind
+	amount int  // milliseconds, kilobytes a second or bytes, by kind
+	some   bool // of a network: only half of the connections, so that what is sent again may overtake what was sent first
 }
 
 // name is as in the table of faults.
@@ -92,6 +93,9 @@ func (f fault) String() string {
 	text := fmt.Sprintf("+%.1fs %s", f.pause.Seconds(), f.name())
 	if f.role != "" {
 		text += ", " + string(f.role)
+	}
+	if f.some {
+		text += ", half of the connections"
 	}
 	return fmt.Sprintf("%s, #%d, %.1fs, %d", text, f.n, f.lasts.Seconds(), f.amount)
 }
@@ -135,11 +139,11 @@ func varieties() []variety {
 		{"", netHole, 3, 3 * s, 14 * s, 0, 0},
 		{"", netNoAnswer, 4, 2 * s, 14 * s, 0, 0},
 		{"", netNoAsk, 2, 2 * s, 12 * s, 0, 0},
-		{"", netLate, 3, 12 * s, 15 * s, 10_500, 13_000},
+		{"", netLate, 4, 12 * s, 16 * s, 10_100, 11_500},
 		{"", netDelay, 3, 4 * s, 12 * s, 200, 2000},
 		{"", netThrottle, 2, 4 * s, 12 * s, 2, 30},
 		{"", netBytes, 3, 2 * s, 8 * s, 20, 20_000},
-		{"", netSlices, 1, 4 * s, 10 * s, 5, 100},
+		{"", netSlices, 2, 4 * s, 10 * s, 5, 100},
 	} {
 		for _, f := range []family{ofKafkaNet, ofAPINet} {
 			n.family = f
@@ -227,6 +231,9 @@ func draw(random *rand.Rand, of family, want kind) fault {
 	}
 	if of == ofAPINet && !all {
 		f.role = "one worker"
+	}
+	if of == ofKafkaNet || of == ofAPINet {
+		f.some = random.IntN(2) == 0 || f.kind == netLate
 	}
 	return f
 }

@@ -101,7 +101,7 @@ const everything = "all of Kafka"
 
 // takesAll tells whether a fault takes all of Kafka away for a good while.
 func (f fault) takesAll() bool {
-	return f.family == ofKafkaNet && f.role == "" && f.kind != netDelay && f.kind != netSlices
+	return f.family == ofKafkaNet && f.role == "" && !f.some && f.kind != netDelay && f.kind != netSlices
 }
 
 func (r *runner) free(f fault, place string) {

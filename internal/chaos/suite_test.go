@@ -96,6 +96,7 @@ func playPlan(t *testing.T, p plan, again string, results *results) {
 	r := newRunner(s)
 	ended := false
 	defer func() {
+		s.crew.close() // what is killed from now on is not started again
 		if t.Failed() || !ended || os.Getenv(keepVariable) == "1" {
 			s.keep(again)
 		}

@@ -24,6 +24,7 @@ type wire struct {
 
 	mu     sync.Mutex
 	proxy  *toxiproxy.Proxy
+	share  float64  // of the connections that are harmed
 	toxics []string // names of those that are at work
 }
 
@@ -50,10 +51,14 @@ func (w *wire) open() error {
 	return fmt.Errorf("the proxy %s does not listen at %s again: %w", w.name, w.listen, err)
 }
 
-// harm does one kind of harm to all connections, those that are open and those to come.
-func (w *wire) harm(k kind, amount int) error {
+// harm does one kind of harm to all connections, those that are open and those to come, or to half of them.
+func (w *wire) harm(k kind, amount int, some bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.share = 1
+	if some {
+		w.share = .5
+	}
 	both := []string{"upstream", "downstream"}
 	switch k {
 	case netCut:
@@ -83,7 +88,7 @@ func (w *wire) harm(k kind, amount int) error {
 func (w *wire) add(toxic string, streams []string, attributes string) error {
 	for _, stream := range streams {
 		name := toxic + " " + stream
-		text := fmt.Sprintf(`{"name":%q,"type":%q,"stream":%q,"toxicity":1,"attributes":%s}`, name, toxic, stream, attributes)
+		text := fmt.Sprintf(`{"name":%q,"type":%q,"stream":%q,"toxicity":%g,"attributes":%s}`, name, toxic, stream, w.share, attributes)
 		var err error
 		if late := w.bounded(func() { _, err = w.proxy.Toxics.AddToxicJson(strings.NewReader(text)) }); late != nil {
 			return late
