@@ -7,10 +7,11 @@
 // is taken out of the code (a text, and what to put in its place), and which tests have to fail then. The changed file is
 // given to the compiler beside the tree (go build -overlay), which stays as it is.
 //
-//	go test -v -run TestSafeguards ./internal/safeguards                                    the four that matter most
-//	ATTEMPTSTREAM_SAFEGUARDS=all go test -v -timeout 30m -run TestSafeguards ./internal/safeguards    all of them
+//	go test -v -run TestSafeguards ./internal/safeguards                                             those of the first rank
+//	ATTEMPTSTREAM_SAFEGUARDS=all go test -v -timeout 60m -run TestSafeguards ./internal/safeguards   all of them
 //
-// prints which tests failed without which safeguard. Package model does the same to a model of the protocol, where
+// prints which tests failed without which safeguard. One of them needs a real Kafka (package kafkatest), the others the embedded
+// broker or none; the tests are built without the race detector, whatever this one is built with. Package model does the same to a model of the protocol, where
 // all runs are explored; here it is the code, and the tests that it has.
 //
 // # Invariants
