@@ -77,7 +77,7 @@ func NewClient(cfg Config) *Client {
 		c.requestTimeout = defaultRequestTimeout
 	}
 	if c.transport == nil {
-		c.transport = &kafka.Transport{
+		transport := &kafka.Transport{
 			DialTimeout:    min(dialTimeout, c.requestTimeout),
 			MetadataTTL:    metadataTTL,
 			MetadataTopics: cfg.MetadataTopics,
@@ -86,6 +86,10 @@ func NewClient(cfg Config) *Client {
 			SASL:           cfg.SASL,
 			Context:        ctx,
 		}
+		if cfg.TLS == nil {
+			transport.Dial = dial
+		}
+		c.transport = transport
 	}
 	// kafka.Client with Timeout 0 tells the broker 500 ms, whatever the deadline of the context.
 	c.admin = &kafka.Client{Addr: c.addr, Timeout: c.requestTimeout, Transport: c.transport}
