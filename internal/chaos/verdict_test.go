@@ -122,20 +122,6 @@ func (s *simulation) judge(t testing.TB, brokers []string, topic string, at time
 	return v
 }
 
-// await judges until nothing is wrong or the time is over, while workers still work: at is when everything was shown.
-func (s *simulation) await(t testing.TB, brokers []string, topic string, at time.Time, within time.Duration) verdict {
-	t.Helper()
-	var v verdict
-	for deadline := time.Now().Add(within); ; {
-		if time.Now().After(at) {
-			if v = s.judge(t, brokers, topic, at); v.OK() || time.Now().After(deadline) {
-				return v
-			}
-		}
-		time.Sleep(500 * time.Millisecond) // between two looks at what others do
-	}
-}
-
 // account judges one account's events and dead letters.
 func (v *verdict) account(name attempt.Account, entries []ledger.Entry, scope ledger.Scope, events []ledger.Observed, letters []ledger.ObservedLetter) {
 	v.Accounts++
