@@ -122,18 +122,16 @@ func (c *Client) refusal(resp *http.Response, b *body, epoch int) *Error {
 	return e
 }
 
-// clockSlack is how far apart two clocks may be that are right. The date of an answer is in whole seconds.
-const clockSlack = 2 * time.Second
-
 // tooEarly is the problem with an answer whose date (RFC 9110, section 6.6.1) says that its window has not passed yet, nil if
-// there is none. Without a date nothing is known of the API's clock.
+// there is none. A date is in whole seconds, cut, as a window's end is, so of two clocks that agree none is behind the other.
+// Without a date nothing is known of the API's clock.
 func tooEarly(resp *http.Response, w attempt.Window) *Error {
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if resp.StatusCode != http.StatusOK || err != nil {
 		return nil
 	}
 	ahead := w.End.Sub(attempt.InstantOf(date))
-	if ahead <= clockSlack {
+	if ahead <= 0 {
 		return nil
 	}
 	return &Error{
