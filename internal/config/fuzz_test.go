@@ -77,7 +77,8 @@ func FuzzSettings(f *testing.F) {
 		if slices.Contains(secrets, name) && len(secret) > 8 && strings.Contains(report.String(), secret) && !strings.Contains(unfuzzed(names), secret) {
 			t.Fatalf("%s=%q is shown:\n%s", name, value, report.Bytes())
 		}
-		if strings.Contains(value, ":"+fuzzedSecret+"@") && strings.Contains(report.String(), fuzzedSecret) {
+		address := name == "IMOCHA_BASE_URL" || name == "KAFKA_BROKERS"
+		if address && strings.Contains(value, ":"+fuzzedSecret+"@") && strings.Contains(report.String(), fuzzedSecret) {
 			t.Fatalf("%s=%q is shown:\n%s", name, value, report.Bytes())
 		}
 	})
