@@ -12,7 +12,6 @@ import (
 func TestYieldAt(t *testing.T) {
 	poll, settle := settings().PollInterval, settings().SettleDelay
 	now := start.Time().Add(24*time.Hour + time.Minute)
-	front := start.Add(24*time.Hour - 30*time.Second)
 	cp := parted(attempt.Expired, 24*time.Hour-30*time.Second)
 	p := NewPlanner(settings(), cp, now)
 	r := p.Begin(now)
@@ -21,7 +20,7 @@ func TestYieldAt(t *testing.T) {
 	}
 	s, _ := r.Next()
 	r.Read(s, 1, now)
-	front = s.Until
+	front := s.Until
 	for p.short(p.lanes()[0], now) && p.due(p.lanes()[0], now) {
 		r = p.Begin(now)
 		s, _ := r.Next()

@@ -1,11 +1,13 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/imocha"
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/worker"
 )
@@ -78,6 +80,45 @@ func besideHangingLookback(t *testing.T, concurrency int) {
 		t.Logf("the longest delay of %d events was %s, while %d requests hung", n, longest, len(hung))
 		if longest > w.bound() || n < 50 || len(hung) < 50 {
 			t.Errorf("the longest delay of %d events was %s, want at most %s; %d requests hung", n, longest, w.bound(), len(hung))
+		}
+	})
+}
+
+// A slowForOld is an API that takes its time for what is older than some minutes.
+type slowForOld struct {
+	worker.API
+	takes time.Duration
+}
+
+func (s slowForOld) Attempts(ctx context.Context, state attempt.State, w attempt.Window, each func(*imocha.Entry) error) error {
+	if time.Since(w.End.Time()) > 3*time.Minute {
+		select {
+		case <-time.After(s.takes):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.API.Attempts(ctx, state, w, each)
+}
+
+// What is read again from an API that takes longer for it than from one poll to the next is read nevertheless: late arrivals
+// are told, and what is new does not wait.
+func TestVirtualLookbackOutlastsPolls(t *testing.T) {
+	inVirtualTime(t, imochasim.Config{Seed: 23}, func(w *virtualWorld) {
+		lives := liveLives(23)
+		lives.Late, lives.LateBy = .2, time.Duration(float64(time.Hour)*lives.Speed)
+		w.populate(account, lives, 3*time.Hour)
+		watch := newStopwatch(w)
+		defer watch.client.Close()
+		p := w.start(watch.use, func(c *worker.Config) {
+			c.Accounts[0].API = slowForOld{c.Accounts[0].API, w.schedule.PollInterval + 10*time.Second}
+		})
+		time.Sleep(w.until(6 * time.Hour))
+		p.stop()
+		events := w.verify(account, w.scope(p.progressOf(account), time.Now().Add(-130*time.Minute)))
+		longest, n := watch.longestLive(w.began.Add(time.Minute), w.began.Add(3*time.Hour))
+		if late := countLate(events); longest > w.bound() || n < 50 || late < 10 {
+			t.Errorf("the longest delay of %d events was %s, want at most %s; %d events are late", n, longest, w.bound(), late)
 		}
 	})
 }
