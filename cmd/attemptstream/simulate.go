@@ -43,8 +43,8 @@ script that starts it with --addr 127.0.0.1:0 reads it there. Beside the API the
   PUT /faults?share=0.1      as --faults, from now on; with &kind=500&kind=reset only in these ways,
                              with 0 no more. /stats has the names of all that have occurred
 
-With --until a comparison can be exact: nothing happens from then on, though what is late is still to
-be shown for up to --late-by.
+With --until a comparison can be exact: nothing happens from then on, though what is late is still
+to be shown for up to --late-by.
 
 Everything random follows from --seed. Runs until SIGTERM or SIGINT, then exits 0.`,
 		Example: `  attemptstream simulate
