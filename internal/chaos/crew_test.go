@@ -22,13 +22,13 @@ type crew struct {
 	excused func(since time.Time) bool // Kafka was out of reach at some time since then
 	say     func(format string, args ...any)
 
-	mu       sync.Mutex
-	closed   bool
-	workers  []*member
-	ended    []string // in words: workers that ended by themselves
-	given    int      // starts that were given up since Kafka was away, as they have to be
-	all      []*program.Process
-	names    []string // of all
+	mu      sync.Mutex
+	closed  bool
+	workers []*member
+	ended   []string // in words: workers that ended by themselves
+	given   int      // starts that were given up since Kafka was away, as they have to be
+	all     []*program.Process
+	names   []string // of all
 }
 
 // A member is a place in the crew: one process after the other.
