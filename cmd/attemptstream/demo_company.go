@@ -71,7 +71,7 @@ type company struct {
 // found starts the API and the company's life as parts of work.
 func found(ctx context.Context, work *errgroup.Group, seed uint64) (*company, error) {
 	c := &company{over: make(chan struct{})}
-	sim, err := imochasim.New(imochasim.Config{Seed: seed, Now: c.clock.now, Faults: companyFaults(seed), Duplicates: .01,
+	sim, err := imochasim.New(imochasim.Config{Seed: seed, Now: c.clock.now, Date: time.Now, Faults: companyFaults(seed), Duplicates: .01,
 		Latency: imochasim.Latency{Fixed: 5 * time.Millisecond, Random: 20 * time.Millisecond}})
 	if err != nil {
 		return nil, err
@@ -97,7 +97,8 @@ func found(ctx context.Context, work *errgroup.Group, seed uint64) (*company, er
 	}
 }
 
-// freeze lets time stand still for the company, and its API work flawlessly. It returns the time of that.
+// freeze lets time stand still for the company, and its API work flawlessly. It returns the time of that. Answers are still
+// dated by the time that goes on: a worker reads no further than that.
 func (c *company) freeze() time.Time {
 	c.stop()
 	<-c.over

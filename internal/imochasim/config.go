@@ -62,6 +62,7 @@ type Config struct {
 	Keys map[string]string
 	// Now is the clock; nil: time.Now. Changes are visible, and faults begin and end, by it.
 	Now      func() time.Time
+	Date     func() time.Time // what answers are dated by; nil: Now
 	Boundary Boundary
 	// Cap is the most entries that an answer holds, silently; 0: no cap. The oldest are kept, by time and then id; with
 	// CapNewest the newest.

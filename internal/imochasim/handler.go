@@ -21,9 +21,9 @@ const InvalidDate = "Date & time is not invalid or incorrect format"
 const maxRequestBody = 64 << 10
 
 // ServeHTTP answers the API's requests, and GET /healthz, /stats and /ledger?account=NAME, and PUT /faults?share=0.1. The
-// date of every answer is by the simulator's clock.
+// date of every answer is by the simulator's clock, unless Config.Date says otherwise.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", s.config.Date().UTC().Format(http.TimeFormat))
 	switch {
 	case r.URL.Path == Path && r.Method == http.MethodPost:
 		s.serve(w, r)

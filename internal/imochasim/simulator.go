@@ -43,6 +43,9 @@ func New(config Config) (*Simulator, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if s.config.Date == nil {
+		s.config.Date = s.now
+	}
 	return s, nil
 }
 
