@@ -80,9 +80,7 @@ func (p *place) franz(records []*kgo.Record) (took, cpu time.Duration) {
 	p.b.Helper()
 	const perTransaction = 8000
 	ctx, name := p.b.Context(), topic()
-	if _, err := p.admin.CreateTopics(ctx, partitions, 1, nil, name); err != nil {
-		p.b.Fatal(err)
-	}
+	p.create(name)
 	defer p.drop(name)
 	client, err := kgo.NewClient(kgo.SeedBrokers(p.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.TransactionalID(name), kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1)), kgo.ProducerLinger(0),

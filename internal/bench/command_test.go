@@ -5,6 +5,7 @@ package bench_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -66,6 +67,29 @@ var topicNumber atomic.Int64
 // topic is the name of a topic that nobody has used.
 func topic() string { return fmt.Sprintf("bench-%d-%d", os.Getpid(), topicNumber.Add(1)) }
 
+// create makes a topic that is there when it returns. Not every client waits for one.
+func (p *place) create(topic string) {
+	p.b.Helper()
+	ctx, cancel := context.WithTimeout(p.b.Context(), time.Minute)
+	defer cancel()
+	if _, err := p.admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
+		p.b.Fatal(err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ends, err := p.admin.ListEndOffsets(ctx, topic)
+		if err == nil && ends.Error() == nil && len(ends[topic]) == partitions {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			p.b.Fatalf("topic %s does not become ready: %v", topic, errors.Join(err, ends.Error()))
+		}
+	}
+}
+
 // drop deletes topics, so that a long benchmark does not fill the disk.
 func (p *place) drop(topics ...string) {
 	p.b.Helper()
@@ -117,7 +141,37 @@ func (p *place) backfill(topic string) (took, cpu time.Duration) {
 		p.b.Fatalf("the command failed: %v:\n%s", err, &c.output)
 	}
 	took = time.Since(began)
-	return took, c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	return took, c.used()
+}
+
+// used is the processor time that the process has used, after its end.
+func (c *command) used() time.Duration {
+	return c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+}
+
+// finish runs the command to its end and returns the most memory that it had.
+func (c *command) finish() (peak int64) {
+	c.b.Helper()
+	if err := c.Start(); err != nil {
+		c.b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- c.Wait() }()
+	// The kernel keeps the maximum, so the last look before the end is all that counts.
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	pid := strconv.Itoa(c.Process.Pid)
+	for {
+		select {
+		case <-tick.C:
+			peak = max(peak, peakOf(pid))
+		case err := <-done:
+			if err != nil {
+				c.b.Fatalf("the command failed: %v:\n%s", err, &c.output)
+			}
+			return peak
+		}
+	}
 }
 
 // ownCPU is the processor time that this process has used.

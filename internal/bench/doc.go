@@ -12,6 +12,12 @@
 // its own, so that neither has a warmer broker or a quieter machine. Medians are compared, never single runs; the spread
 // of either among its own turns says how far the comparison can be trusted.
 //
+// TestCompare, which .ci/bench runs, sets the command beside kafkatx alone, franz-go's producers and kafka-go's Writer, with
+// each compression, in one run. A client that only writes is this test binary in a process of its own, which finds the
+// finished events in a mapped file, so that neither they nor their reader are in its figures. All take turns in rounds; who
+// begins changes. What is compared is the same round's; one contestant is there twice, and how far the two are apart is
+// the noise.
+//
 // # Invariants
 //
 //   - A run counts only if every event is in the topic afterwards.
@@ -22,5 +28,6 @@
 //
 // Where there is no real Kafka its benchmarks are skipped. ATTEMPTSTREAM_BENCH_ATTEMPTS=n changes the length of a backfill.
 //
+//	.ci/bench 5
 //	go test ./internal/bench -bench . -benchtime 5x -run '^$' -timeout 30m
 package bench

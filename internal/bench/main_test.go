@@ -30,10 +30,13 @@ func TestMain(m *testing.M) {
 	os.Exit(program.Main(m.Run))
 }
 
-// play is one of the processes: it writes its address to standard output and ends when its standard input does.
+// play is one of the processes. A contestant writes its figures to standard output; the others write their address and end
+// when their standard input does.
 func play(role string, args []string) error {
 	var addr string
 	switch role {
+	case contestantRole:
+		return compete(args[0])
 	case "api":
 		h, err := parseHistory(args)
 		if err != nil {
