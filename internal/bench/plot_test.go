@@ -64,8 +64,8 @@ text { fill: #f0f6fc }
 
 // plot draws a contest as SVG: bars of events per second, with a line from the slowest round to the fastest.
 func (c *contest) plot() []byte {
-	const width, left, right, line, head, space = 860, 320, 70, 26, 30, 18
-	most, height := 0., 64
+	const width, left, right, line, head, space, header = 860, 310, 70, 26, 30, 18, 80
+	most, height := 0., header
 	for _, compression := range c.compressions() {
 		bars := c.bars(compression)
 		height += head + line*len(bars) + space
@@ -73,7 +73,7 @@ func (c *contest) plot() []byte {
 			most = max(most, b.most)
 		}
 	}
-	height += 34
+	height += 20
 	step := stepOf(most)
 	top := math.Ceil(most/step) * step
 	x := func(v float64) float64 { return left + v/top*(width-left-right) }
@@ -85,11 +85,12 @@ func (c *contest) plot() []byte {
 		fmt.Fprintf(&b, `<text class="%s" text-anchor="%s" x="%.0f" y="%d">%s</text>`+"\n", class, anchor, x, y, html.EscapeString(s))
 	}
 	text("head", "start", 20, 30, "Events per second")
-	text("quiet", "start", 20, 50, fmt.Sprintf("the same %s events by each, %s with one broker, %d processors for all; medians, and from the slowest round to the fastest",
+	text("quiet", "start", 20, 52, fmt.Sprintf("the same %s events, %s, %d processors for all; bars are medians,",
 		thousands(float64(c.Events)), c.Broker, c.Processors))
-	y := 64
+	text("quiet", "start", 20, 70, "lines reach from the slowest round to the fastest")
+	y := header
 	for _, compression := range c.compressions() {
-		text("head", "end", left-10, y+21, compression)
+		text("head", "start", 20, y+21, "compression: "+compression)
 		y += head
 		bars := c.bars(compression)
 		for v := 0.; v <= top; v += step {
