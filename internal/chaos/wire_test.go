@@ -13,8 +13,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// wirePatience bounds what a proxy may take to change.
-const wirePatience = 5 * time.Second
+const (
+	// wirePatience bounds what a proxy may take to change, before there is a new one in its place.
+	wirePatience = 5 * time.Second
+
+	// portPatience bounds how long the port of a proxy that has ended may stay taken.
+	portPatience = 30 * time.Second
+)
 
 // A wire is all connections from a worker, or from all of them, to one place: a proxy.
 type wire struct {
@@ -43,7 +48,7 @@ func (w *wire) connect() error {
 // open listens again. The port may be taken for a moment by what the system has not forgotten.
 func (w *wire) open() error {
 	var err error
-	for deadline := time.Now().Add(wirePatience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(portPatience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = w.proxy.Start(); err == nil {
 			return nil
 		}
