@@ -29,7 +29,7 @@ func TestClockJumps(t *testing.T) {
 	c := newClock(t)
 	p := program.Start(t, path, []string{"PATH=" + os.Getenv("PATH"), c.env(),
 		"KAFKA_BROKERS=" + strings.Join(brokers, ","), "KAFKA_TOPIC=" + topic, "KAFKA_PARTITIONS=3", "KAFKA_REPLICATION_FACTOR=1",
-		"IMOCHA_BASE_URL=" + s.URL(), "IMOCHA_API_KEY=" + s.Keys()[account], "IMOCHA_RATE_LIMIT=1000",
+		"IMOCHA_BASE_URL=" + s.URL, "IMOCHA_API_KEY=" + s.Keys()[account], "IMOCHA_RATE_LIMIT=1000",
 		"STREAM_START_AT=" + s.Since.Format(time.RFC3339), "STREAM_POLL_INTERVAL=1s", "STREAM_SETTLE_DELAY=1s",
 		"STREAM_LOOKBACK=1h", "STREAM_LOOKBACK_INTERVAL=2s", "ADMIN_ADDR="}, "run")
 	last := func() (last time.Time) { // the end of the last window that something was told of

@@ -186,16 +186,6 @@ func (r *runner) harm(f fault, place string, began func(what string)) error {
 	return nil
 }
 
-// wait passes time, but for the end of the test.
-func (r *runner) wait(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.t.Context().Done():
-	}
-}
-
 // length is about how long a plan takes, on a machine that starts a broker in some seconds.
 func (p plan) length() time.Duration {
 	const start = 6 * time.Second

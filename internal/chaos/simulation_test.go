@@ -3,13 +3,11 @@
 package chaos_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,12 +44,10 @@ type simulated struct {
 	HangFor, RetryAfter time.Duration
 }
 
-// A simulation is the simulated API as a process.
+// A simulation is the simulated API as a process that does as it was asked for.
 type simulation struct {
-	*program.Process
+	*program.Simulation
 	simulated
-	t    testing.TB
-	url  string
 	keys map[attempt.Account]string
 }
 
@@ -74,14 +70,14 @@ func startSimulation(t testing.TB, s simulated) *simulation {
 	if s.RetryAfter == 0 {
 		s.RetryAfter = time.Second
 	}
-	sim := &simulation{simulated: s, t: t, keys: map[attempt.Account]string{}}
+	sim := &simulation{simulated: s, keys: map[attempt.Account]string{}}
 	var keys []string
 	for _, name := range s.Accounts {
 		sim.keys[name] = apiKey + "-" + string(name)
 		keys = append(keys, string(name)+"="+sim.keys[name])
 	}
 	number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	args := []string{"simulate", "--addr", "127.0.0.1:0", "--keys", strings.Join(keys, ","), "--seed", strconv.FormatUint(s.Seed, 10),
+	args := []string{"--addr", "127.0.0.1:0", "--keys", strings.Join(keys, ","), "--seed", strconv.FormatUint(s.Seed, 10),
 		"--since", s.Since.Format(time.RFC3339), "--until", s.Until.Format(time.RFC3339),
 		"--speed", number(s.Speed), "--per-day", number(s.PerDay), "--bursts", number(s.Bursts),
 		"--come-backs", number(s.ComeBacks), "--quick", number(s.Quick), "--far-ids", number(s.FarIDs), "--malformed", number(s.Malformed),
@@ -89,14 +85,9 @@ func startSimulation(t testing.TB, s simulated) *simulation {
 		"--boundary", s.Boundary.String(), "--cap", strconv.Itoa(s.Cap), "--duplicates", number(s.Duplicates),
 		"--latency", s.Latency.String(), "--jitter", s.Latency.String(), "--rate-limit", number(s.RateLimit),
 		"--faults", number(s.Faults), "--hang-for", s.HangFor.String(), "--retry-after", s.RetryAfter.String()}
-	sim.Process = program.Start(t, program.Command(t), []string{"PATH=" + os.Getenv("PATH")}, args...)
-	sim.Says(patience, "Ctrl-C ends it")
-	sim.url, _, _ = strings.Cut(sim.Stdout(), "\n")
+	sim.Simulation = program.Simulate(t, program.Command(t), patience, args...)
 	return sim
 }
-
-// URL is where the API is.
-func (s *simulation) URL() string { return s.url }
 
 // Keys are the accounts' API keys.
 func (s *simulation) Keys() map[attempt.Account]string { return s.keys }
@@ -117,12 +108,11 @@ func (s *simulation) Shown() time.Time {
 
 // SetFaults lets this share of requests fail from now on: in these ways, or in all that pass where none is named.
 func (s *simulation) SetFaults(share float64, kinds ...imochasim.FaultKind) {
-	s.t.Helper()
 	q := url.Values{"share": {strconv.FormatFloat(share, 'g', -1, 64)}}
 	for _, k := range kinds {
 		q.Add("kind", string(k))
 	}
-	s.request(http.MethodPut, "/faults?"+q.Encode(), http.StatusNoContent, nil)
+	s.Ask(http.MethodPut, "/faults?"+q.Encode(), http.StatusNoContent, nil)
 }
 
 // Answers are how many requests the API has had, by what became of them.
@@ -135,9 +125,8 @@ type answers struct {
 
 // Stats are the answers so far.
 func (s *simulation) Stats() answers {
-	s.t.Helper()
 	var stats imochasim.Stats
-	s.request(http.MethodGet, "/stats", http.StatusOK, func(body io.Reader) error { return json.NewDecoder(body).Decode(&stats) })
+	s.Ask(http.MethodGet, "/stats", http.StatusOK, func(body io.Reader) error { return json.NewDecoder(body).Decode(&stats) })
 	a := answers{Requests: stats.Requests, Faults: map[imochasim.FaultKind]int64{}}
 	for outcome, n := range stats.Requests {
 		a.All += n
@@ -157,41 +146,6 @@ func (a answers) String() string {
 	}
 	slices.Sort(parts)
 	return fmt.Sprintf("%d of %d requests failed (%s)", a.Failed, a.All, strings.Join(parts, ", "))
-}
-
-// Ledger is what has happened in an account by now.
-func (s *simulation) Ledger(name attempt.Account) (entries []ledger.Entry) {
-	s.t.Helper()
-	s.request(http.MethodGet, "/ledger?account="+url.QueryEscape(string(name)), http.StatusOK, func(body io.Reader) (err error) {
-		entries, err = ledger.Read(body)
-		return err
-	})
-	return entries
-}
-
-// request asks for something of the simulator's own. The process must not stand still.
-func (s *simulation) request(method, path string, want int, read func(io.Reader) error) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, s.url+path, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.t.Fatalf("%v; the simulated API's log ends:\n%s", err, s.Tail())
-	}
-	defer res.Body.Close()
-	if res.StatusCode != want {
-		body, _ := io.ReadAll(res.Body) // for the message
-		s.t.Fatalf("%s %s: %s %s", method, path, res.Status, body)
-	}
-	if read != nil {
-		if err := read(res.Body); err != nil {
-			s.t.Fatalf("%s %s: %v", method, path, err)
-		}
-	}
 }
 
 // The process does what it was asked for, fails while it is told to, stands still and goes on.
@@ -220,7 +174,7 @@ func TestSimulation(t *testing.T) {
 		t.Errorf("%v, %d far ids, %d late", classes, far, late)
 	}
 	ask := func() (status int) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+imochasim.Path+"?state=expired",
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+imochasim.Path+"?state=expired",
 			strings.NewReader(`{"StartDateTime":"2026-01-01T00:00:00Z","EndDateTime":"2026-01-02T00:00:00Z"}`))
 		if err != nil {
 			t.Error(err)
@@ -242,18 +196,22 @@ func TestSimulation(t *testing.T) {
 	}
 	s.SetFaults(0)
 	s.Freeze()
-	answered := make(chan int, 1)
-	go func() { answered <- ask() }()
-	select {
-	case <-answered:
-		t.Error("a process that stands still answers")
-	case <-time.After(100 * time.Millisecond):
-	}
+	answered, asked := make(chan int, 1), 0
+	eventually(t, "a process that stands still does not answer", func() bool { // the signal takes a moment to reach all threads
+		asked++
+		go func() { answered <- ask() }()
+		select {
+		case <-answered:
+			return false
+		case <-time.After(100 * time.Millisecond):
+			return true
+		}
+	}, s.Tail)
 	s.Thaw()
 	if got := <-answered; got != http.StatusOK {
 		t.Errorf("it answers %d", got)
 	}
-	if a := s.Stats(); a.Faults[imochasim.BadGateway] != 1 || a.Failed != 1 || a.All != 2 {
+	if a := s.Stats(); a.Faults[imochasim.BadGateway] != 1 || a.Failed != 1 || a.All != int64(1+asked) {
 		t.Errorf("stats: %+v", a)
 	}
 }

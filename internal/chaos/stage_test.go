@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -69,8 +68,8 @@ func newStage(t testing.TB, p plan, lives time.Duration) *stage {
 	s.began = time.Now()
 	s.sim = startSimulation(t, s.simulated(lives))
 	s.connect()
-	s.accounts()
-	s.probe = newProbe(t, s.cluster.Addrs(), s.topic, s.sim.URL())
+	s.keys = program.AccountsFile(t, s.names(), func(name string) string { return s.sim.Keys()[attempt.Account(name)] })
+	s.probe = newProbe(t, s.cluster.Addrs(), s.topic, s.sim.URL)
 	s.crew = &crew{t: t, path: worker, env: s.environment, excused: s.troubled, say: s.say}
 	for slot := range p.workers {
 		s.crew.start(slot)
@@ -117,34 +116,8 @@ func (s *stage) connect() {
 		s.t.Fatal(err)
 	}
 	for slot := range slots {
-		add(&s.api, fmt.Sprint("API of worker ", slot+1), addrs[slot], strings.TrimPrefix(s.sim.URL(), "http://"))
+		add(&s.api, fmt.Sprint("API of worker ", slot+1), addrs[slot], strings.TrimPrefix(s.sim.URL, "http://"))
 		s.clocks = append(s.clocks, newClock(s.t))
-	}
-}
-
-// accounts writes the accounts' file and their keys.
-func (s *stage) accounts() {
-	s.t.Helper()
-	dir := s.t.TempDir()
-	type entry struct {
-		Name       attempt.Account `json:"name"`
-		APIKeyFile string          `json:"apiKeyFile"`
-	}
-	var list []entry
-	for _, name := range s.sim.Accounts {
-		file := filepath.Join(dir, string(name))
-		if err := os.WriteFile(file, []byte(s.sim.Keys()[name]), 0o600); err != nil {
-			s.t.Fatal(err)
-		}
-		list = append(list, entry{name, file})
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.keys = filepath.Join(dir, "accounts.json")
-	if err := os.WriteFile(s.keys, text, 0o600); err != nil {
-		s.t.Fatal(err)
 	}
 }
 
@@ -159,7 +132,7 @@ func (s *stage) environment(slot int) []string {
 
 // direct is the environment of a command past all proxies.
 func (s *stage) direct(more ...string) []string {
-	return append(s.settings(s.cluster.Addrs(), s.sim.URL()), more...)
+	return append(s.settings(s.cluster.Addrs(), s.sim.URL), more...)
 }
 
 func (s *stage) settings(brokers []string, api string) []string {
@@ -220,6 +193,16 @@ func (s *stage) troubled(since time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.troubles, func(t trouble) bool { return t.to.IsZero() || t.to.After(since) })
+}
+
+// wait passes time, but for the end of the test.
+func (s *stage) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.t.Context().Done():
+	}
 }
 
 // A progress is how far the account that is furthest behind has come.

@@ -158,7 +158,7 @@ func (s *stage) under(t *testing.T, what string, within time.Duration, so func()
 			t.Errorf("seed %d: not within %s: %s; %s", s.plan.seed, within, what, why)
 			return false
 		}
-		time.Sleep(500 * time.Millisecond)
+		s.wait(500 * time.Millisecond) // each look may be a process
 	}
 }
 

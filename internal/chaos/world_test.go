@@ -4,11 +4,9 @@ package chaos_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +19,7 @@ import (
 	"attemptstream/internal/imochasim"
 	"attemptstream/internal/imochasim/ledger"
 	"attemptstream/internal/kafkatest"
+	"attemptstream/internal/program"
 	"attemptstream/internal/witness"
 )
 
@@ -127,11 +126,7 @@ func restartable(t testing.TB) *kafkatest.Cluster {
 
 // environment has nothing of this process's settings in it.
 func (w *world) environment() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(w.t.TempDir())}
-	for _, name := range slices.Sorted(maps.Keys(w.set)) {
-		env = append(env, name+"="+w.set[name])
-	}
-	return env
+	return append(program.Environment(w.set), "PATH="+os.Getenv("PATH"), "HOME="+filepath.Dir(w.t.TempDir()))
 }
 
 // finish lets one more process read to the end, and a second one find that there is nothing left to tell.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +33,7 @@ func TestNothingIsShown(t *testing.T) {
 				delete(w.env, "PII_HASH_KEY_FILE")
 			}
 			worker := program.Start(t, program.Command(t), w.with(), "run")
-			site := regexp.MustCompile(`http://[0-9.:]+/`).FindString(worker.Says(patience, "status page", "http://"))
+			site := worker.StatusPage(patience)
 			w.settle(worker, site)
 			w.foreign()
 			w.visit(site)

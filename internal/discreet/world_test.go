@@ -5,7 +5,6 @@ package discreet_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"maps"
 	"os"
@@ -101,20 +100,11 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 
-	type entry struct {
-		Name string `json:"name"`
-		File string `json:"apiKeyFile"`
-	}
-	var list []entry
-	for _, account := range slices.Sorted(maps.Keys(accounts)) {
-		list = append(list, entry{account, filepath.Base(w.file(account+".key", keyOf(account)+"\n"))})
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := program.AccountsList(t, slices.Sorted(maps.Keys(accounts)), func(account string) string {
+		return filepath.Base(w.file(account+".key", keyOf(account)+"\n"))
+	})
 	w.env = map[string]string{
-		"IMOCHA_BASE_URL": w.api.url, "IMOCHA_ACCOUNTS_FILE": w.file("accounts.json", string(text)), "IMOCHA_RATE_LIMIT": "200",
+		"IMOCHA_BASE_URL": w.api.url, "IMOCHA_ACCOUNTS_FILE": w.file("accounts.json", list), "IMOCHA_RATE_LIMIT": "200",
 		"IMOCHA_REQUEST_TIMEOUT": "5s", "STREAM_START_AT": "-1h", "STREAM_POLL_INTERVAL": "1s", "STREAM_SETTLE_DELAY": "0s", "STREAM_LOOKBACK": "0",
 		"KAFKA_BROKERS": strings.Join(w.brokers, ","), "KAFKA_PARTITIONS": "2", "KAFKA_REPLICATION_FACTOR": "1", "KAFKA_TLS_ENABLED": "true",
 		"KAFKA_TLS_CA_FILE": w.file("ca.pem", authority.PEM()), "KAFKA_TLS_CERT_FILE": w.file("cert.pem", certificate), "KAFKA_TLS_KEY_FILE": w.file("key.pem", key),
@@ -140,13 +130,8 @@ func (w *world) with(changes ...string) []string {
 	for change := range slices.Chunk(changes, 2) {
 		all[change[0]] = change[1]
 	}
-	var env []string
-	for name, value := range all {
-		if value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
+	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+	return program.Environment(all)
 }
 
 // keep takes note of an output.
@@ -160,11 +145,7 @@ func (w *world) keep(o output) {
 func (w *world) run(t *testing.T, kind output, env []string, args ...string) string {
 	t.Helper()
 	p := program.Start(t, program.Command(t), env, args...)
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatalf("%q does not end:\n%s", args, p.Tail())
-	}
+	p.End(patience) // whatever its code
 	kind.where, kind.text = strings.Join(args, " "), p.Output()
 	w.keep(kind)
 	if p.Output() == "" {

@@ -3,53 +3,23 @@
 package misuse_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"attemptstream/internal/program"
+	"attemptstream/internal/stage"
 )
-
-const patience = 2 * time.Minute
 
 // secret is what no output may have in it.
 const secret = "correct-horse-battery-staple"
 
-// An entry is one of an accounts file.
-type entry struct {
-	Name string `json:"name"`
-	File string `json:"apiKeyFile"`
-}
-
 // run runs the command with an accounts file that has these names, until it ends.
 func run(t *testing.T, names []string, args ...string) *program.Process {
 	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "key")
-	var list []entry
-	for _, name := range names {
-		list = append(list, entry{name, file})
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	accounts := filepath.Join(dir, "accounts.json")
-	for path, data := range map[string][]byte{file: []byte(secret), accounts: text} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	accounts := program.AccountsFile(t, names, func(string) string { return secret })
 	p := program.Start(t, program.Command(t), []string{"KAFKA_BROKERS=127.0.0.1:1", "IMOCHA_ACCOUNTS_FILE=" + accounts, "ADMIN_ADDR="}, args...)
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatalf("it has not ended; it has written:\n%s", p.Tail())
-	}
+	p.End(stage.Patience)
 	if strings.Contains(p.Output(), secret) {
 		t.Errorf("it tells a secret:\n%s", p.Output())
 	}

@@ -6,6 +6,12 @@
 // fewer: the command, as a process, has to say what is wrong and what to do about it, and whatever it does, nothing may be
 // lost or told twice.
 //
+// # Invariants
+//
+//   - What is wrong is said with what to do about it, and briefly, whatever a file has in it.
+//   - No output has a key in it.
+//   - Once what was done wrong is mended, the events are right by the simulator's ledger.
+//
 // # Failure
 //
 // Without a real Kafka the tests are skipped (package kafkatest), but for those of settings.

@@ -32,7 +32,7 @@ func addPartitions(t testing.TB, s *stage.Stage, topic string, to int) {
 // await waits until a topic has so many partitions.
 func await(t testing.TB, s *stage.Stage, topic string, partitions int) {
 	t.Helper()
-	program.Eventually(t, patience, "the topic has its partitions", func() bool {
+	program.Eventually(t, stage.Patience, "the topic has its partitions", func() bool {
 		topics, err := s.Admin.ListTopics(t.Context(), topic)
 		return err == nil && len(topics[topic].Partitions) == partitions && topics[topic].Err == nil
 	}, func() string { return topic })
@@ -61,7 +61,7 @@ func recreate(t testing.TB, s *stage.Stage, topic string, partitions int, policy
 	if _, err := s.Admin.DeleteTopics(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}
-	program.Eventually(t, patience, "the topic is there again", func() bool {
+	program.Eventually(t, stage.Patience, "the topic is there again", func() bool {
 		res, err := s.Admin.CreateTopic(t.Context(), int32(partitions), 1, map[string]*string{"cleanup.policy": &policy}, topic)
 		return err == nil && res.Err == nil
 	}, func() string { return topic })
@@ -72,7 +72,7 @@ func recreate(t testing.TB, s *stage.Stage, topic string, partitions int, policy
 // records into the partition that where says.
 func rewrite(t testing.TB, s *stage.Stage, topic string, partitions int, where func(*kgo.Record) int32) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), stage.Patience)
 	defer cancel()
 	copied, err := witness.Records(ctx, s.Brokers, topic)
 	if err != nil {
@@ -103,12 +103,6 @@ func accountOf(r *kgo.Record) string {
 	return name
 }
 
-// stop ends a worker in order.
-func stop(w *program.Process) {
-	w.Signal(syscall.SIGTERM)
-	w.Wait(0, stage.StopTime)
-}
-
 // An administrator adds partitions to the state topic while a worker runs. It goes on. One that is started then is given
 // nothing beside it, and alone it tells of no account whose memory it would not find: it names them. Put back as it was, the
 // topic serves all accounts again.
@@ -121,15 +115,15 @@ func TestStatePartitionsAdded(t *testing.T) {
 	addPartitions(t, s, topic, 6)
 	s.Progress(a)
 	b := s.Start("run")
-	b.Says(patience, `"level":"error"`, "another number of partitions", `"partitions":6`, `"others":3`)
+	b.Says(stage.Patience, `"level":"error"`, "another number of partitions", `"partitions":6`, `"others":3`)
 	s.Progress(a, b)
-	stop(a)
+	stage.Stop(a)
 	staying, moved := stays(s.Accounts, 3, 6)
 	if len(moved) == 0 || len(staying) == 0 {
 		t.Fatalf("of the accounts %v stay and %v move: the test shows nothing", staying, moved)
 	}
 	for _, name := range moved {
-		b.Says(patience, `"level":"error"`, `"account":"`+string(name)+`"`, topic, "had another number of partitions", "KAFKA_TOPIC")
+		b.Says(stage.Patience, `"level":"error"`, `"account":"`+string(name)+`"`, topic, "had another number of partitions", "KAFKA_TOPIC")
 	}
 	s.ProgressOf(staying, b)
 	b.Signal(syscall.SIGTERM)
@@ -137,7 +131,7 @@ func TestStatePartitionsAdded(t *testing.T) {
 	rewrite(t, s, topic, 3, func(r *kgo.Record) int32 { return place(accountOf(r), 3) })
 	c := s.Start("run")
 	s.Progress(c)
-	stop(c)
+	stage.Stop(c)
 	s.Verify()
 }
 
@@ -149,20 +143,20 @@ func TestStateScattered(t *testing.T) {
 	topic := s.Topic + ".state"
 	a := s.Start("run")
 	s.Progress(a)
-	stop(a)
+	stage.Stop(a)
 	rewrite(t, s, topic, 2, func(r *kgo.Record) int32 { return place(string(r.Key), 2) })
 	b := s.Start("run")
 	for _, name := range s.Accounts {
-		b.Says(patience, `"account":"`+string(name)+`"`, `"level":"error"`)
+		b.Says(stage.Patience, `"account":"`+string(name)+`"`, `"level":"error"`)
 	}
-	b.Wait(1, patience)
+	b.Wait(1, stage.Patience)
 	if n := b.Count(`"logger":"admin"`); n > 0 {
 		t.Errorf("it ends by itself and complains of its status page:\n%s", b.Tail())
 	}
 	rewrite(t, s, topic, 3, func(r *kgo.Record) int32 { return place(accountOf(r), 3) })
 	c := s.Start("run")
 	s.Progress(c)
-	stop(c)
+	stage.Stop(c)
 	s.Verify()
 }
 
@@ -177,10 +171,10 @@ func TestEventPartitionsAdded(t *testing.T) {
 	addPartitions(t, s, s.Topic, after)
 	s.Progress(a)
 	b := s.Start("run")
-	b.Says(patience, `"level":"warn"`, s.Topic, "has 5 partitions, KAFKA_PARTITIONS is 3")
-	stop(a)
+	b.Says(stage.Patience, `"level":"warn"`, s.Topic, "has 5 partitions, KAFKA_PARTITIONS is 3")
+	stage.Stop(a)
 	s.Progress(b)
-	stop(b)
+	stage.Stop(b)
 	to := s.Finish()
 	records, err := witness.Records(t.Context(), s.Brokers, s.Topic)
 	if err != nil {
@@ -245,12 +239,11 @@ func TestEventPartitionsFewer(t *testing.T) {
 		t.Fatal("nothing was told before: the test shows nothing")
 	}
 	recreate(t, s, s.Topic, 1, "delete")
-	a.Says(patience, `"level":"warn"`, s.Topic, "does not exist", "fewer partitions, start this program again")
-	a.Signal(syscall.SIGTERM)
-	a.Wait(0, stage.StopTime)
+	a.Says(stage.Patience, `"level":"warn"`, s.Topic, "does not exist", "fewer partitions, start this program again")
+	stage.Stop(a)
 	b := s.Start("run")
-	program.Eventually(t, patience, "the worker goes on", func() bool { return len(witness.Events(t, s.Brokers, s.Topic, s.Accounts[0])) > 20 }, b.Tail)
-	stop(b)
+	program.Eventually(t, stage.Patience, "the worker goes on", func() bool { return len(witness.Events(t, s.Brokers, s.Topic, s.Accounts[0])) > 20 }, b.Tail)
+	stage.Stop(b)
 	for _, e := range witness.Events(t, s.Brokers, s.Topic, s.Accounts[0]) {
 		if told[e.EventID] {
 			t.Errorf("%s is told again", e.EventID)

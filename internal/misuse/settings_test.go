@@ -20,19 +20,19 @@ func TestDifferentStates(t *testing.T) {
 	s.Progress(a)
 	s.Set["STREAM_STATES"] = "completed"
 	b := s.Start("run")
-	b.Says(patience, "account taken over")
+	b.Says(stage.Patience, "account taken over")
 	s.Progress(a, b)
-	stop(a)
+	stage.Stop(a)
 	s.Progress(b)
 	for _, name := range s.Accounts {
-		b.Says(patience, `"level":"warn"`, `"account":"`+string(name)+`"`, "STREAM_STATES", `"states":["cancelled","expired"]`)
+		b.Says(stage.Patience, `"level":"warn"`, `"account":"`+string(name)+`"`, "STREAM_STATES", `"states":["cancelled","expired"]`)
 	}
 	s.Set["STREAM_STATES"] = "completed,cancelled,expired"
 	c := s.Start("run")
-	c.Says(patience, "account taken over")
-	stop(b)
+	c.Says(stage.Patience, "account taken over")
+	stage.Stop(b)
 	s.Progress(c)
-	stop(c)
+	stage.Stop(c)
 	for _, w := range []*program.Process{a, c} {
 		if n := w.Count("STREAM_STATES"); n > 0 {
 			t.Errorf("a worker that reads all states says that some wait:\n%s", w.Tail())

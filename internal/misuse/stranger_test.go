@@ -4,7 +4,6 @@ package misuse_test
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"attemptstream/internal/kafkatest"
-	"attemptstream/internal/ownership"
 	"attemptstream/internal/program"
 	"attemptstream/internal/stage"
 )
@@ -69,7 +67,7 @@ func (x *stranger) leave() {
 
 func (x *stranger) in() {
 	x.t.Helper()
-	program.Eventually(x.t, patience, "the stranger is in the group", func() bool { return x.has.Load() > 0 }, func() string { return "" })
+	program.Eventually(x.t, stage.Patience, "the stranger is in the group", func() bool { return x.has.Load() > 0 }, func() string { return "" })
 }
 
 // Something else joins the group of the workers: before one begins, in vain while one is in it, and while one is away for too
@@ -87,43 +85,39 @@ func TestStranger(t *testing.T) {
 			s := stage.New(t, kafkatest.Shared(t).Addrs(), 1)
 			first := s.Start("run")
 			s.Progress(first)
-			first.Signal(syscall.SIGTERM)
-			first.Wait(0, stage.StopTime)
+			stage.Stop(first)
 
 			x := enter(t, s, opts...)
 			x.in()
 			late := s.Start("run")
-			late.Wait(1, patience)
-			late.Says(patience, "error: ", "joined by something", s.Group(), "kafka-consumer-groups.sh")
+			late.Wait(1, stage.Patience)
+			late.Says(stage.Patience, "error: ", "joined by something", s.Group(), "kafka-consumer-groups.sh")
 			x.leave()
 
 			w := s.Start("run")
 			if name == "static" { // it stays a member until its session ends, and a supervisor starts the worker again
-				for w.Ended() || !strings.Contains(w.Log(), "account taken over") {
-					select {
-					case <-w.Done():
+				program.Eventually(t, stage.Patience, "the worker takes the account over", func() bool {
+					if w.Ended() {
 						w = s.Start("run")
-					case <-time.After(10 * time.Millisecond):
 					}
-				}
+					return w.Count("account taken over") > 0
+				}, func() string { return w.Tail() })
 			}
 			s.Progress(w)
 
 			x = enter(t, s, opts...)
-			s.Progress(w)
+			s.Progress(w) // twice: it has had time to be given something
 			s.Progress(w)
 			if n := x.has.Load(); n != 0 {
 				t.Errorf("a stranger got %d partitions of a group in which a worker is", n)
 			}
 			w.Signal(syscall.SIGSTOP)
-			time.Sleep(ownership.SessionTimeout)
-			x.in()
+			x.in() // when the worker's session has ended
 			w.Signal(syscall.SIGCONT)
-			w.Says(patience, "joined by something", s.Group(), "tried again for ever")
+			w.Says(stage.Patience, "joined by something", s.Group(), "tried again for ever")
 			x.leave()
 			s.Progress(w)
-			w.Signal(syscall.SIGTERM)
-			w.Wait(0, stage.StopTime)
+			stage.Stop(w)
 			s.Verify()
 		})
 	}

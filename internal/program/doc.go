@@ -1,5 +1,6 @@
 // Package program is the command as a process of its own, for tests: built once for a test binary, started with nothing
-// but the settings that a test gives it, watched, signalled and killed.
+// but the settings that a test gives it, watched, signalled and killed. Beside workers it starts the simulated API
+// ([Simulate]), and it writes what all of them need: environments and accounts files.
 //
 // # Invariants
 //

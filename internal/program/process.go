@@ -2,6 +2,7 @@ package program
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,14 @@ import (
 	"slices"
 	"testing"
 )
+
+// Environment is settings, by their names, as Start takes them.
+func Environment(settings map[string]string) (env []string) {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		env = append(env, name+"="+settings[name])
+	}
+	return env
+}
 
 // A Process is a command while it runs, and after.
 type Process struct {

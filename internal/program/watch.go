@@ -2,6 +2,7 @@ package program
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,8 +27,8 @@ func (p *Process) Signal(s os.Signal) {
 	}
 }
 
-// Wait waits until the process ends by itself, with the given exit code.
-func (p *Process) Wait(code int, within time.Duration) {
+// End waits until the process ends by itself, and returns its exit code.
+func (p *Process) End(within time.Duration) (code int) {
 	p.t.Helper()
 	timer := time.NewTimer(within)
 	defer timer.Stop()
@@ -36,7 +37,13 @@ func (p *Process) Wait(code int, within time.Duration) {
 	case <-timer.C:
 		p.t.Fatalf("%s has not ended within %s; its log ends:\n%s", p.name, within, p.Tail())
 	}
-	if got := p.cmd.ProcessState.ExitCode(); got != code {
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Wait waits until the process ends by itself, with the given exit code.
+func (p *Process) Wait(code int, within time.Duration) {
+	p.t.Helper()
+	if got := p.End(within); got != code {
 		p.t.Fatalf("%s ended with %d (%v), want %d; its log ends:\n%s", p.name, got, p.cmd.ProcessState, code, p.Tail())
 	}
 }
@@ -65,6 +72,15 @@ func (p *Process) find(words []string) string {
 	}
 	return ""
 }
+
+// StatusPage waits until a worker says where its status page is, and returns the URL, which ends with a slash.
+func (p *Process) StatusPage(within time.Duration) (url string) {
+	p.t.Helper()
+	return address.FindString(p.Says(within, "status page", "http://"))
+}
+
+// address is that of a server of the command's own, in a line of either form of the log.
+var address = regexp.MustCompile(`http://[0-9.:]+/`)
 
 // Count is how many lines the process has written with these words in them.
 func (p *Process) Count(words ...string) (n int) {

@@ -44,15 +44,15 @@ func (w *world) plan(ctx context.Context, d time.Duration, restless *worker) []d
 		all = append(all, []disturbance{
 			{at, "the restless worker is stopped and started", stopped},
 			{at, "the API is killed, and started after 20 s", func() {
-				w.api.process.Kill()
+				w.api.Kill()
 				w.pause(ctx, away)
 				w.restart(w.api)
 			}},
 			{at, "the restless worker is killed", killed},
 			{at, "the API stands still for 6 s", func() {
-				w.api.process.Signal(syscall.SIGSTOP)
+				w.api.Signal(syscall.SIGSTOP)
 				w.pause(ctx, frozen)
-				w.api.process.Signal(syscall.SIGCONT)
+				w.api.Signal(syscall.SIGCONT)
 			}},
 		}[i%4])
 	}

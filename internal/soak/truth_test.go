@@ -42,7 +42,7 @@ func (w *world) compare(to, seen time.Time) (found truth) {
 	w.t.Helper()
 	all := witness.AllEvents(w.t, w.cluster.Addrs(), topic)
 	for _, name := range accounts() {
-		entries, scope := w.happened(name), ledger.Scope{From: w.since, To: to, Seen: seen, Resolution: ledger.Apart}
+		entries, scope := w.api.Ledger(attempt.Account(name)), ledger.Scope{From: w.since, To: to, Seen: seen, Resolution: ledger.Apart}
 		expected := ledger.Expect(entries, scope)
 		observed := all[attempt.Account(name)]
 		found.required += expected.Required()

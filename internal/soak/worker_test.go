@@ -3,7 +3,6 @@
 package soak_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
 	"syscall"
@@ -41,15 +40,11 @@ func (k *worker) start() {
 	k.w.t.Helper()
 	since := time.Now()
 	p := program.Start(k.w.t, k.w.path, k.w.set, "run")
-	line := p.Says(patience, `"status page"`)
-	var said struct{ URL string }
-	if err := json.Unmarshal([]byte(line), &said); err != nil || said.URL == "" {
-		k.w.t.Fatalf("%v: where is the status page? %s", err, line)
-	}
+	page := p.StatusPage(patience)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.life++
-	k.now = &running{process: p, url: said.URL, since: since}
+	k.now = &running{process: p, url: page, since: since}
 }
 
 // leave takes the process out of the others' sight, so that nobody is surprised by its end.

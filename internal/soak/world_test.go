@@ -3,10 +3,8 @@
 package soak_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -81,7 +79,7 @@ func newWorld(t testing.TB, d time.Duration) *world {
 	w.set = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"KAFKA_BROKERS=" + strings.Join(w.cluster.Addrs(), ","), "KAFKA_TOPIC=" + topic, fmt.Sprint("KAFKA_PARTITIONS=", partitions),
-		"IMOCHA_BASE_URL=" + w.api.url, "IMOCHA_ACCOUNTS_FILE=" + w.accountsFile(), "IMOCHA_RATE_LIMIT=50", "IMOCHA_REQUEST_TIMEOUT=2s",
+		"IMOCHA_BASE_URL=" + w.api.URL, "IMOCHA_ACCOUNTS_FILE=" + program.AccountsFile(t, accounts(), keyOf), "IMOCHA_RATE_LIMIT=50", "IMOCHA_REQUEST_TIMEOUT=2s",
 		"STREAM_START_AT=" + w.since.Format(time.RFC3339), "STREAM_POLL_INTERVAL=1s", "STREAM_SETTLE_DELAY=1s",
 		"STREAM_LOOKBACK=2h", "STREAM_LOOKBACK_INTERVAL=" + lookback.String(), "ADMIN_ADDR=127.0.0.1:0",
 	}
@@ -109,30 +107,3 @@ func (w *world) createState() {
 func (w *world) calm() time.Duration { return time.Since(time.Unix(0, w.disturbed.Load())) }
 
 func keyOf(account string) string { return "key-of-" + account }
-
-// accountsFile names the accounts and the files of their keys.
-func (w *world) accountsFile() string {
-	w.t.Helper()
-	type entry struct {
-		Name       string `json:"name"`
-		APIKeyFile string `json:"apiKeyFile"`
-	}
-	var list []entry
-	dir := w.t.TempDir()
-	for _, name := range accounts() {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(keyOf(name)), 0o600); err != nil {
-			w.t.Fatal(err)
-		}
-		list = append(list, entry{name, file})
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	file := filepath.Join(dir, "accounts.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	return file
-}

@@ -2,15 +2,12 @@ package stage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,10 +49,11 @@ func New(t testing.TB, brokers []string, accounts int) *Stage {
 	t.Helper()
 	s := &Stage{t: t, Brokers: brokers, from: time.Now().Add(-time.Minute).Truncate(time.Second),
 		Topic: fmt.Sprintf("stage-%d-%d", os.Getpid(), stages.Add(1))}
+	var names []string
 	keys := map[string]string{}
 	for n := range accounts {
 		name := fmt.Sprintf("customer-%d", n+1)
-		s.Accounts = append(s.Accounts, attempt.Account(name))
+		names, s.Accounts = append(names, name), append(s.Accounts, attempt.Account(name))
 		keys[key(name)] = name
 	}
 	var err error
@@ -76,7 +74,7 @@ func New(t testing.TB, brokers []string, accounts int) *Stage {
 		"KAFKA_TOPIC":          s.Topic,
 		"KAFKA_PARTITIONS":     "3",
 		"IMOCHA_BASE_URL":      server.URL,
-		"IMOCHA_ACCOUNTS_FILE": s.AccountsFile(),
+		"IMOCHA_ACCOUNTS_FILE": program.AccountsFile(t, names, key),
 		"IMOCHA_RATE_LIMIT":    "1000",
 		"STREAM_START_AT":      s.from.Format(time.RFC3339),
 		"STREAM_POLL_INTERVAL": "1s",
@@ -114,44 +112,19 @@ func (s *Stage) happen() {
 
 func key(account string) string { return "key-of-" + account }
 
-// AccountsFile writes the accounts with their keys into files, and returns the path of the list.
-func (s *Stage) AccountsFile() string {
-	s.t.Helper()
-	dir := s.t.TempDir()
-	type entry struct {
-		Name       string `json:"name"`
-		APIKeyFile string `json:"apiKeyFile"`
-	}
-	var list []entry
-	for _, name := range s.Accounts {
-		list = append(list, entry{string(name), string(name)})
-		s.write(filepath.Join(dir, string(name)), []byte(key(string(name))))
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	path := filepath.Join(dir, "accounts.json")
-	s.write(path, text)
-	return path
-}
-
-func (s *Stage) write(path string, text []byte) {
-	s.t.Helper()
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // Group is the consumer group by which the workers share the accounts.
 func (s *Stage) Group() string { return s.Topic + ".attemptstream" }
 
 // Start starts the command with the settings as they are and nothing else.
 func (s *Stage) Start(args ...string) *program.Process {
 	s.t.Helper()
-	env := []string{"HOME=" + s.t.TempDir()}
-	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
-		env = append(env, name+"="+s.Set[name])
+	return program.Start(s.t, program.Command(s.t), append(program.Environment(s.Set), "HOME="+s.t.TempDir()), args...)
+}
+
+// Stop ends workers in order, one after the other.
+func Stop(workers ...*program.Process) {
+	for _, w := range workers {
+		w.Signal(syscall.SIGTERM)
+		w.Wait(0, StopTime)
 	}
-	return program.Start(s.t, program.Command(s.t), env, args...)
 }

@@ -7,6 +7,11 @@
 // and that of the group move between versions that speak other versions of each request. Then the features of the new
 // version are finalized, transaction protocol 2 among them, under producers that speak protocol 1.
 //
+// # Invariants
+//
+//   - All accounts go on after each step, for a consumer that reads what is committed.
+//   - The events are right in the end, by the simulator's ledger; no worker ends by itself or logs an error.
+//
 // # Failure
 //
 // Without a real Kafka the tests are skipped (package kafkatest).

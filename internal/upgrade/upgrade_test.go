@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,8 +48,7 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 	upgrade(1, kafkatest.Newest)
 	upgrade(1, kafkatest.Before)
-	newcomer.Signal(syscall.SIGTERM)
-	newcomer.Wait(0, stage.StopTime)
+	stage.Stop(newcomer)
 	upgrade(1, kafkatest.Newest)
 	upgrade(2, kafkatest.Newest)
 	finalize(t, s.Admin)
@@ -60,10 +58,7 @@ func TestRollingUpgrade(t *testing.T) {
 	c.Kill(0) // what it was the coordinator of, another one reads in the new format
 	s.Progress(workers...)
 	step("and without the first broker, which was killed")
-	for _, w := range workers {
-		w.Signal(syscall.SIGTERM)
-		w.Wait(0, stage.StopTime)
-	}
+	stage.Stop(workers...)
 	s.Verify()
 	step("verified")
 	for _, w := range append(workers, newcomer) {
