@@ -3,7 +3,6 @@
 package chaos_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,24 +15,20 @@ import (
 	"time"
 
 	"attemptstream/internal/attempt"
-	"attemptstream/internal/imochasim"
-	"attemptstream/internal/imochasim/ledger"
-	"attemptstream/internal/kafkatest"
+	"attemptstream/internal/program"
 	"attemptstream/internal/topics"
-	"attemptstream/internal/witness"
 )
 
-// A listed world has an accounts file that changes under its processes.
+// A listed company has an accounts file that changes under its processes.
 type listed struct {
-	*world
+	*company
 	dir  string
 	file string
 }
 
 // team are accounts of which there is one in each partition, so that whoever has which partitions, the shares stay even and
 // nothing has a reason to move.
-func (l *listed) team(name string, partitions int) (accounts []string) {
-	l.t.Helper()
+func team(name string, partitions int) (accounts []string) {
 	for partition := range partitions {
 		for n := 0; ; n++ {
 			account := fmt.Sprintf("%s-%d", name, n)
@@ -55,19 +50,7 @@ func (l *listed) write(name, content string) {
 
 func (l *listed) list(accounts []string) string {
 	l.t.Helper()
-	type entry struct {
-		Name       string `json:"name"`
-		APIKeyFile string `json:"apiKeyFile"`
-	}
-	list := make([]entry, len(accounts))
-	for i, name := range accounts {
-		list[i] = entry{name, name + ".key"}
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return string(text)
+	return program.AccountsList(l.t, accounts, func(name string) string { return name + ".key" })
 }
 
 // exchange puts another list in the file's place, as editors do.
@@ -82,11 +65,7 @@ func (l *listed) exchange(accounts ...[]string) {
 // get is what the status page's server answers at a path.
 func (l *listed) get(p *process, path string) (code int, body string) {
 	l.t.Helper()
-	var said struct{ URL string }
-	if err := json.Unmarshal([]byte(p.Says(patience, "status page", "url")), &said); err != nil {
-		l.t.Fatal(err)
-	}
-	res, err := http.Get(strings.TrimSuffix(said.URL, "/") + path)
+	res, err := http.Get(p.StatusPage(patience) + path)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -103,32 +82,15 @@ func (l *listed) get(p *process, path string) (code int, body string) {
 func TestAccountsFile(t *testing.T) {
 	t.Parallel()
 	const partitions = 4
-	w := &listed{dir: t.TempDir(), world: newWorld(t, kafkatest.Shared(t).Addrs(), imochasim.Config{Boundary: imochasim.ExclusiveStart, Seed: 12}, imochasim.Lives{}, 0)}
-	w.file = filepath.Join(w.dir, "accounts.json")
-	stay, gone, come, late := w.team("stay", partitions), w.team("go", partitions), w.team("come", partitions), w.team("late", partitions)
+	stay, gone, come, late := team("stay", partitions), team("go", partitions), team("come", partitions), team("late", partitions)
 	everybody := slices.Concat(stay, gone, come, late)
-	keys := map[string]string{}
-	now := time.Now().Truncate(time.Second)
-	w.from, w.to = now.Add(-time.Minute), now.Add(time.Minute)
-	for i, name := range everybody {
-		keys[apiKey+"-"+name] = name
-		if !slices.Contains(late, name) {
-			w.write(name+".key", apiKey+"-"+name)
-		}
-		l := lives(uint64(i), 60)
-		l.Speed, l.Late, l.BurstsPerDay = 1500, 0, 0 // a day in a minute
-		if err := w.sim.Populate(name, l, w.from, w.to); err != nil {
-			t.Fatal(err)
-		}
+	w := &listed{dir: t.TempDir(), company: newCompany(t, everybody, 60)}
+	w.file = filepath.Join(w.dir, "accounts.json")
+	for _, name := range slices.Concat(stay, gone, come) {
+		w.write(name+".key", keyOf(name))
 	}
-	w.sim.SetKeys(keys)
-	delete(w.set, "IMOCHA_API_KEY")
-	for name, value := range map[string]string{
-		"IMOCHA_ACCOUNTS_FILE": w.file, "KAFKA_PARTITIONS": fmt.Sprint(partitions), "STREAM_START_AT": w.from.Format(time.RFC3339),
-		"STREAM_POLL_INTERVAL": "2s", "STREAM_SETTLE_DELAY": "1s", "STREAM_LOOKBACK": "0", "ADMIN_ADDR": "127.0.0.1:0",
-	} {
-		w.set[name] = value
-	}
+	w.set["IMOCHA_ACCOUNTS_FILE"], w.set["ADMIN_ADDR"] = w.file, "127.0.0.1:0"
+	w.set["KAFKA_PARTITIONS"], w.set["STREAM_POLL_INTERVAL"] = fmt.Sprint(partitions), "2s"
 	w.exchange(stay, gone)
 	a, b := w.start("run"), w.start("run")
 	both := []*process{a, b}
@@ -162,7 +124,7 @@ func TestAccountsFile(t *testing.T) {
 	w.exchange(stay, come)
 	read("accounts are removed", stay, come)
 	for _, p := range both {
-		if _, text := w.get(p, "/metrics"); strings.Contains(text, `"`+gone[0]+`"`) || !strings.Contains(text, `"`+come[0]+`"`) || !strings.Contains(text, "attemptstream_accounts_file_ok 1") {
+		if _, text := w.get(p, "metrics"); strings.Contains(text, `"`+gone[0]+`"`) || !strings.Contains(text, `"`+come[0]+`"`) || !strings.Contains(text, "attemptstream_accounts_file_ok 1") {
 			t.Error("the metrics are not those of the accounts that are read")
 		}
 	}
@@ -179,10 +141,10 @@ func TestAccountsFile(t *testing.T) {
 		w.write("accounts.json", c.content)
 		for _, p := range both {
 			p.says("the accounts file cannot be taken", w.file, c.says, "the list as it was stays in force")
-			if code, text := w.get(p, "/readyz"); code != http.StatusOK || !strings.Contains(text, c.says) {
+			if code, text := w.get(p, "readyz"); code != http.StatusOK || !strings.Contains(text, c.says) {
 				t.Errorf("/readyz: %d %s", code, text)
 			}
-			if _, text := w.get(p, "/status"); !strings.Contains(text, "accountsFileProblem") || !strings.Contains(text, w.file) {
+			if _, text := w.get(p, "status"); !strings.Contains(text, "accountsFileProblem") || !strings.Contains(text, w.file) {
 				t.Errorf("/status does not name the file")
 			}
 		}
@@ -190,7 +152,7 @@ func TestAccountsFile(t *testing.T) {
 	read("what cannot be taken changes nothing", stay, come)
 	// The keys of the last list come, one after the other.
 	for _, name := range late {
-		w.write(name+".key", apiKey+"-"+name)
+		w.write(name+".key", keyOf(name))
 	}
 	read("the keys have come", stay, come, late)
 	w.exchange(late, stay, gone, come)
@@ -201,9 +163,7 @@ func TestAccountsFile(t *testing.T) {
 		}
 	}
 
-	for time.Now().Before(w.to.Add(time.Second)) {
-		time.Sleep(100 * time.Millisecond)
-	}
+	w.happened()
 	for _, p := range both {
 		if n, most := p.Count("the accounts file cannot be taken"), len(bad)+len(late)-1; n < len(bad) || n > most {
 			t.Errorf("the log says %d times that the file cannot be taken, want %d to %d", n, len(bad), most)
@@ -211,19 +171,5 @@ func TestAccountsFile(t *testing.T) {
 		p.Signal(syscall.SIGTERM)
 		p.wait(0, stopTime)
 	}
-	w.start("run", "--once").wait(0, patience)
-	required, found := 0, 0
-	events := witness.AllEvents(t, w.brokers, w.topic)
-	for _, name := range everybody {
-		expected := w.sim.Expected(name, ledger.Scope{From: w.from, To: w.to, Seen: time.Now()})
-		observed := events[attempt.Account(name)]
-		required, found = required+expected.Required(), found+len(observed)
-		if problems := ledger.Check(expected, observed); len(problems) > 0 {
-			t.Errorf("account %s: %d problems, the first: %v", name, len(problems), problems[0])
-		}
-	}
-	t.Logf("%d events of %d accounts, %d required", found, len(everybody), required)
-	if required < 500 {
-		t.Error("too little had to be told: the test shows nothing")
-	}
+	w.verifyAll(500)
 }

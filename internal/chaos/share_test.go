@@ -5,19 +5,13 @@ package chaos_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"attemptstream/internal/attempt"
-	"attemptstream/internal/imochasim"
-	"attemptstream/internal/imochasim/ledger"
-	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/ownership"
-	"attemptstream/internal/witness"
+	"attemptstream/internal/program"
 )
 
 // Three workers share 200 accounts while things happen in them. One is killed, one is frozen for longer than the session
@@ -25,46 +19,13 @@ import (
 func TestManyAccounts(t *testing.T) {
 	t.Parallel()
 	const accounts, partitions = 200, 12
-	keys := map[string]string{}
-	w := newWorld(t, kafkatest.Shared(t).Addrs(), imochasim.Config{Boundary: imochasim.ExclusiveStart, Seed: 12}, imochasim.Lives{}, 0)
-	dir := t.TempDir()
-	type entry struct {
-		Name       string `json:"name"`
-		APIKeyFile string `json:"apiKeyFile"`
-	}
-	var list []entry
-	now := time.Now().Truncate(time.Second)
-	w.from, w.to = now.Add(-time.Minute), now.Add(time.Minute)
+	var names []string
 	for n := range accounts {
-		name := fmt.Sprintf("customer-%03d", n)
-		keys[apiKey+"-"+name] = name
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(apiKey+"-"+name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, entry{name, file})
-		l := lives(uint64(n), 20)
-		l.Speed, l.Late, l.BurstsPerDay = 1500, 0, 0 // a day in a minute
-		if err := w.sim.Populate(name, l, w.from, w.to); err != nil {
-			t.Fatal(err)
-		}
+		names = append(names, fmt.Sprintf("customer-%03d", n))
 	}
-	w.sim.SetKeys(keys)
-	text, err := json.Marshal(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "accounts.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	delete(w.set, "IMOCHA_API_KEY")
-	for name, value := range map[string]string{
-		"IMOCHA_ACCOUNTS_FILE": file, "KAFKA_PARTITIONS": fmt.Sprint(partitions), "STREAM_START_AT": w.from.Format(time.RFC3339),
-		"STREAM_POLL_INTERVAL": "5s", "STREAM_SETTLE_DELAY": "1s", "STREAM_LOOKBACK": "0",
-	} {
-		w.set[name] = value
-	}
+	w := newCompany(t, names, 20)
+	w.set["IMOCHA_ACCOUNTS_FILE"] = program.AccountsFile(t, names, keyOf)
+	w.set["KAFKA_PARTITIONS"], w.set["STREAM_POLL_INTERVAL"] = fmt.Sprint(partitions), "5s"
 
 	a := w.start("run")
 	a.says("account taken over")
@@ -125,29 +86,12 @@ func TestManyAccounts(t *testing.T) {
 	moved("stopped", 3*time.Second, a, b)
 	c.wait(0, stopTime)
 
-	for time.Now().Before(w.to.Add(time.Second)) {
-		time.Sleep(100 * time.Millisecond)
-	}
+	w.happened()
 	for _, p := range []*process{a, b} {
 		p.Signal(syscall.SIGTERM)
 		p.wait(0, stopTime)
 	}
-	w.start("run", "--once").wait(0, patience)
-	required, found := 0, 0
-	events := witness.AllEvents(t, w.brokers, w.topic)
-	for _, e := range list {
-		name := attempt.Account(e.Name)
-		expected := w.sim.Expected(e.Name, ledger.Scope{From: w.from, To: w.to, Seen: time.Now()})
-		observed := events[name]
-		required, found = required+expected.Required(), found+len(observed)
-		if problems := ledger.Check(expected, observed); len(problems) > 0 {
-			t.Errorf("account %s: %d problems, the first: %v", name, len(problems), problems[0])
-		}
-	}
-	t.Logf("%d events, %d required", found, required)
-	if required < 1000 {
-		t.Error("too little had to be told: the test shows nothing")
-	}
+	w.verifyAll(1000)
 }
 
 // owned are the accounts that the process has taken over and not given up, by its log.
