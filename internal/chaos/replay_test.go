@@ -5,6 +5,7 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -82,8 +83,13 @@ func TestReplayKills(t *testing.T) {
 	}
 	command.wait(0, 10*patience)
 	took := time.Since(asked)
-	w.to = time.Now().Add(-settle - poll)
-	time.Sleep(2 * (settle + poll)) // so that everything up to it is told
+	w.to = time.Now()
+	eventually(t, "something is told that happened later", func() bool {
+		return slices.ContainsFunc(w.sim.Ledger(string(account)), func(e ledger.Entry) bool {
+			_, told := arrivals.of(e.ID, e.Status)
+			return told && e.At.After(w.to.Add(time.Second))
+		})
+	}, p.Tail)
 	p.Signal(syscall.SIGTERM)
 	p.wait(0, stopTime)
 
