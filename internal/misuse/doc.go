@@ -9,7 +9,6 @@
 // # Invariants
 //
 //   - What is wrong is said with what to do about it, and briefly, whatever a file has in it.
-//   - No output has a key in it.
 //   - Once what was done wrong is mended, the events are right by the simulator's ledger.
 //
 // # Failure
