@@ -81,24 +81,19 @@ func finalize(t testing.TB, admin *kadm.Client) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), stage.Patience)
 	defer cancel()
-	versions, err := admin.ApiVersions(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var updates []kadm.FeatureUpdate
-	for _, v := range versions {
-		for _, f := range v.Raw().SupportedFeatures {
-			updates = append(updates, kadm.FeatureUpdate{Feature: f.Name, MaxVersionLevel: f.MaxVersion, UpgradeType: 1})
+	var versions kadm.BrokersApiVersions
+	var err error
+	// A broker that has just started answers before the controllers know what it supports: until then they refuse.
+	program.Eventually(t, stage.Patience, "the features are taken", func() bool {
+		if versions, err = admin.ApiVersions(ctx); err != nil {
+			return false
 		}
-		break // all are of one version
-	}
-	done, err := admin.UpdateFeatures(ctx, false, updates...)
-	if err == nil {
-		err = done.Error()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+		var done kadm.UpdatedFeatures
+		if done, err = admin.UpdateFeatures(ctx, false, newest(versions)...); err == nil {
+			err = done.Error()
+		}
+		return err == nil
+	}, func() string { return fmt.Sprint(err) })
 	program.Eventually(t, stage.Patience, "every broker has transaction protocol 2", func() bool {
 		versions, err = admin.ApiVersions(ctx)
 		if err != nil {
@@ -113,4 +108,15 @@ func finalize(t testing.TB, admin *kadm.Client) {
 		}
 		return true
 	}, func() string { return fmt.Sprint(err) })
+}
+
+// newest are the newest features of brokers that are all of one version.
+func newest(versions kadm.BrokersApiVersions) (updates []kadm.FeatureUpdate) {
+	for _, v := range versions {
+		for _, f := range v.Raw().SupportedFeatures {
+			updates = append(updates, kadm.FeatureUpdate{Feature: f.Name, MaxVersionLevel: f.MaxVersion, UpgradeType: 1})
+		}
+		break
+	}
+	return updates
 }
