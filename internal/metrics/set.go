@@ -69,12 +69,9 @@ func New(c Config, registry *prometheus.Registry) (*Set, error) {
 		s.requestTime.WithLabelValues(string(state))
 	}
 	s.SetAccounts(c.Accounts)
-	if c.ListOK == nil {
-		return s, nil
-	}
 	if err := registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "accounts_file_ok",
-		Help: "1 if the accounts that are read are those of IMOCHA_ACCOUNTS_FILE, 0 while the file cannot be taken and the list as it was stays in force; the log says what is wrong."},
-		func() float64 { return zeroOrOne(c.ListOK()) })); err != nil {
+		Help: "1 if the accounts that are read are those of IMOCHA_ACCOUNTS_FILE, 0 while the file cannot be taken and the list as it was stays in force; the log says what is wrong. Always 1 without such a file."},
+		func() float64 { return zeroOrOne(c.ListOK == nil || c.ListOK()) })); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return s, nil
