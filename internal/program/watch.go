@@ -1,10 +1,12 @@
 package program
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,6 +40,14 @@ func (p *Process) End(within time.Duration) (code int) {
 		p.t.Fatalf("%s has not ended within %s; its log ends:\n%s", p.name, within, p.Tail())
 	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// Stop asks the process to end (SIGTERM), unless it has.
+func (p *Process) Stop() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Fatalf("stop %s: %v; its log ends:\n%s", p.name, err, p.Tail())
+	}
 }
 
 // Wait waits until the process ends by itself, with the given exit code.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -134,12 +133,4 @@ func (p *process) wait(code int, words ...string) string {
 		p.t.Errorf("%q does not say %q:\n%s", p.args, missing, text)
 	}
 	return text
-}
-
-// stop asks the process to end.
-func (p *process) stop() {
-	p.t.Helper()
-	if !p.Ended() {
-		p.Signal(syscall.SIGTERM)
-	}
 }

@@ -212,7 +212,7 @@ func TestLagOfGroups(t *testing.T) {
 					t.Fatalf("no lag, or not ready:\n%s", metrics)
 				}
 			}
-			p.stop()
+			p.Stop()
 			p.wait(0)
 		})
 	}

@@ -180,7 +180,7 @@ func TestRights(t *testing.T) {
 				lost := c.rights[missing]
 				if c.stays {
 					p.until(lost.words(topic)...)
-					p.stop()
+					p.Stop()
 					select {
 					case <-p.Done():
 					case <-time.After(patience):

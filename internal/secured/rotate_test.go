@@ -79,7 +79,7 @@ func TestPasswordIsRotated(t *testing.T) {
 	isTold()
 	happens()
 	isTold()
-	p.stop()
+	p.Stop()
 	text := p.wait(0)
 	for _, secret := range []string{first, second} {
 		if missing := lacks(text, []string{secret}); missing == "" {
