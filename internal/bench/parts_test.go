@@ -1,0 +1,153 @@
+//go:build linux
+
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
+	"github.com/segmentio/kafka-go/protocol/endtxn"
+	"github.com/segmentio/kafka-go/protocol/initproducerid"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
+
+	"attemptstream/internal/attempt"
+	"attemptstream/internal/event"
+	"attemptstream/internal/kafkatx"
+)
+
+// BenchmarkEncoder makes record batches of attempts, with all that a transaction does but a network and a broker.
+func BenchmarkEncoder(b *testing.B) {
+	for _, compression := range compressions {
+		b.Run(compression, func(b *testing.B) {
+			to := &nowhere{topic: "events"}
+			client := kafkatx.NewClient(kafkatx.Config{Brokers: []string{"127.0.0.1:1"}, RoundTripper: to})
+			defer client.Close()
+			p := client.NewProducer(kafkatx.ProducerConfig{TransactionalID: "bench", Compression: codecs[compression]})
+			if err := p.Init(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			encoder, err := event.NewEncoder(event.Plain, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			told := observations(perTransaction)
+			var records rendered
+			used := ownCPU()
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := p.Commit(b.Context(), records.render(encoder, to.topic, told)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			n := float64(b.N * len(told))
+			b.ReportMetric(float64((ownCPU()-used).Nanoseconds())/n, "cpu-ns/event")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/event")
+			b.ReportMetric(float64(to.written)/n, "wire-B/event")
+		})
+	}
+}
+
+// observations look like those of a backfill.
+func observations(n int) []event.Observation {
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	told := make([]event.Observation, n)
+	for i := range told {
+		told[i] = event.Observation{
+			Account: attempt.DefaultAccount, State: attempt.Completed, ObservedAt: at.Add(time.Duration(i) * time.Millisecond),
+			Window: attempt.Window{Start: attempt.InstantOf(at.Add(-time.Hour)), End: attempt.InstantOf(at.Add(-time.Minute))},
+			Attempt: attempt.Attempt{ID: 2_655_161 + int64(i), Status: "Completed", TestID: attempt.Some(292_930 + int64(i%40)),
+				Name: attempt.Some(fmt.Sprintf("Bel%d Cor%d", i*7919%1000, i%300)), InvitationType: attempt.Some("api"),
+				Email: attempt.Some(fmt.Sprintf("bel%d.cor%d@example.com", i*7919%1000, i%300))},
+		}
+	}
+	return told
+}
+
+// rendered is memory for records, used again.
+type rendered struct {
+	records []kafkatx.Record
+	headers []kafka.Header
+	scratch []event.Header
+	text    []byte
+}
+
+func (r *rendered) render(encoder *event.Encoder, topic string, told []event.Observation) []kafkatx.Record {
+	const room, headers = 1024, 7 // of an event: what is handed out must not move
+	r.text = slices.Grow(r.text[:0], room*len(told))
+	r.headers = slices.Grow(r.headers[:0], headers*len(told))
+	r.records = r.records[:0]
+	for i := range told {
+		o := &told[i]
+		from := len(r.text)
+		r.text = event.AppendKey(r.text, o.Attempt.ID)
+		key := r.text[from:]
+		from = len(r.text)
+		r.text = encoder.AppendValue(r.text, o)
+		value := r.text[from:]
+		r.scratch, r.text = encoder.AppendHeaders(r.scratch[:0], r.text, o)
+		from = len(r.headers)
+		for _, h := range r.scratch {
+			r.headers = append(r.headers, kafka.Header(h))
+		}
+		r.records = append(r.records, kafkatx.Record{Topic: topic, Partition: event.Partition(key, partitions), Time: o.ObservedAt, Key: key,
+			Value: value, Headers: r.headers[from:]})
+	}
+	return r.records
+}
+
+// nowhere is a cluster that takes everything and keeps nothing.
+type nowhere struct {
+	topic   string
+	written int64
+}
+
+func (n *nowhere) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+	switch req := req.(type) {
+	case *metadata.Request:
+		topic := metadata.ResponseTopic{Name: n.topic}
+		for i := range int32(partitions) {
+			topic.Partitions = append(topic.Partitions, metadata.ResponsePartition{PartitionIndex: i, LeaderID: 1})
+		}
+		return &metadata.Response{Brokers: []metadata.ResponseBroker{{NodeID: 1, Host: "127.0.0.1", Port: 1}}, Topics: []metadata.ResponseTopic{topic}}, nil
+	case *initproducerid.Request:
+		return &initproducerid.Response{ProducerID: 1}, nil
+	case *addpartitionstotxn.Request:
+		res := &addpartitionstotxn.Response{}
+		for _, t := range req.Topics {
+			result := addpartitionstotxn.ResponseResult{Name: t.Name}
+			for _, i := range t.Partitions {
+				result.Results = append(result.Results, addpartitionstotxn.ResponsePartition{PartitionIndex: i})
+			}
+			res.Results = append(res.Results, result)
+		}
+		return res, nil
+	case *rawproduce.Request:
+		res := &produce.Response{}
+		for _, t := range req.Topics {
+			topic := produce.ResponseTopic{Topic: t.Topic}
+			for _, p := range t.Partitions {
+				size, err := io.Copy(io.Discard, p.RecordSet.Reader)
+				if err != nil {
+					return nil, err
+				}
+				n.written += size
+				topic.Partitions = append(topic.Partitions, produce.ResponsePartition{Partition: p.Partition})
+			}
+			res.Topics = append(res.Topics, topic)
+		}
+		return res, nil
+	case *endtxn.Request:
+		return &endtxn.Response{}, nil
+	}
+	return nil, fmt.Errorf("no answer to %T", protocol.Message(req))
+}
