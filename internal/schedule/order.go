@@ -113,18 +113,14 @@ func (r *Run) replayFailed(s Span, now time.Time) Verdict {
 func (p *Planner) FrontDue() time.Time {
 	var first time.Time
 	for i, lane := range p.lanes() {
-		front := p.checkpoint.States[lane[0]].Front
-		if p.settings.Stop != 0 && front >= p.settings.Stop {
+		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
 			continue
 		}
 		wait := p.settings.PollInterval
 		if i > 0 || p.settings.Stop != 0 { // it has a lane to catch up with, or a Stop to reach
 			wait = time.Second
 		}
-		at := p.reached.later(front.Time().Add(p.settings.SettleDelay+wait), front.Add(wait))
-		if after := p.blocked(lane); after.After(at) {
-			at = after
-		}
+		at := p.dueIn(lane, wait)
 		if first.IsZero() || at.Before(first) {
 			first = at
 		}

@@ -153,11 +153,7 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
 			continue
 		}
-		front := p.checkpoint.States[lane[0]].Front
-		next := p.reached.later(front.Time().Add(p.settings.SettleDelay+p.settings.PollInterval), front.Add(p.settings.PollInterval))
-		if after := p.blocked(lane); after.After(next) {
-			next = after
-		}
+		next := p.dueIn(lane, p.settings.PollInterval)
 		wait = min(wait, next.Sub(now))
 	}
 	for _, pass := range p.passes {
@@ -198,8 +194,8 @@ func (p *Planner) lanes() [][]attempt.State {
 	return out
 }
 
-// limit is where a lane has to stop for now: at what has not settled or not happened, or at the front of a lane ahead, which it then
-// joins. Lagging tells which of the two it can be.
+// limit is where a lane has to stop for now: at what has not settled or not happened, or at the front of a lane ahead, which
+// it then joins. Lagging tells which of the two it can be.
 func (p *Planner) limit(lane []attempt.State, now time.Time) (until attempt.Instant, lagging bool) {
 	front := p.checkpoint.States[lane[0]].Front
 	until = p.reached.limit(attempt.InstantOf(now.Add(-p.settings.SettleDelay)), now)
@@ -240,8 +236,13 @@ func (p *Planner) leadDue(now time.Time) time.Time {
 	if p.settings.Stop != 0 || !p.short(lane, now) {
 		return time.Time{}
 	}
+	return p.dueIn(lane, p.settings.PollInterval)
+}
+
+// dueIn is when so much time will have settled beyond a lane's front, by this clock and the API's, and it does not back off.
+func (p *Planner) dueIn(lane []attempt.State, much time.Duration) time.Time {
 	front := p.checkpoint.States[lane[0]].Front
-	due := p.reached.later(front.Time().Add(p.settings.SettleDelay+p.settings.PollInterval), front.Add(p.settings.PollInterval))
+	due := p.reached.later(front.Time().Add(p.settings.SettleDelay+much), front.Add(much))
 	if after := p.blocked(lane); after.After(due) {
 		due = after
 	}

@@ -14,8 +14,8 @@ import (
 // mostAhead is how far a clock may be ahead for a worker that is to end when it has caught up to wait.
 const mostAhead = time.Minute
 
-// early tells whether new time was asked for that the API's clock has not reached, and lets the fronts stop there. Everything
-// else that has been covered already is an ordinary failure if that clock shows less now.
+// early tells whether new time was asked for that the API's clock has not reached, and lets the fronts stop there. What has
+// been covered already was reached before: where the API's clock has been set back since, reading it again has simply failed.
 func (s *session) early(r *reading) bool {
 	if r.run.Kind != schedule.Front {
 		return false
