@@ -116,31 +116,11 @@ func appendRecords(dst []byte, records []Record, index []int32, base int64, now 
 
 // appendRecord appends: length, attributes, timestamp delta, offset delta, key, value, headers.
 func appendRecord(dst []byte, r *Record, offsetDelta, timeDelta int64) []byte {
-	dst = binary.AppendVarint(dst, int64(recordSize(r, offsetDelta, timeDelta)))
+	dst = binary.AppendVarint(dst, int64(1+varintSize(timeDelta)+varintSize(offsetDelta)+r.bodySize()))
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, timeDelta)
 	dst = binary.AppendVarint(dst, offsetDelta)
-	dst = appendNullable(dst, r.Key)
-	dst = appendNullable(dst, r.Value)
-	dst = binary.AppendVarint(dst, int64(len(r.Headers)))
-	for i := range r.Headers {
-		h := &r.Headers[i]
-		dst = binary.AppendVarint(dst, int64(len(h.Key)))
-		dst = append(dst, h.Key...)
-		dst = appendNullable(dst, h.Value)
-	}
-	return dst
-}
-
-// recordSize is the number of bytes after a record's length field.
-func recordSize(r *Record, offsetDelta, timeDelta int64) int {
-	n := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + nullableSize(r.Key) + nullableSize(r.Value) +
-		varintSize(int64(len(r.Headers)))
-	for i := range r.Headers {
-		h := &r.Headers[i]
-		n += varintSize(int64(len(h.Key))) + len(h.Key) + nullableSize(h.Value)
-	}
-	return n
+	return r.appendBody(dst)
 }
 
 func appendNullable(dst, b []byte) []byte {

@@ -4,3 +4,6 @@ package kafkatx
 func (p *Producer) SetSequence(topic string, partition, n int32) {
 	p.next[topicPartition{topic, partition}] = n
 }
+
+// WithBodies are the same records, handed over as bytes.
+func WithBodies(records []Record) []Record { return withBodies(records) }

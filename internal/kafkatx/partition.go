@@ -67,8 +67,8 @@ func groupRecords(records []Record, next map[topicPartition]int32) ([]*partition
 func (w *partitionWrite) cutBatch(records []Record) *batch {
 	b := &batch{from: w.cut, to: w.cut}
 	for b.to < len(w.index) {
-		// The bound need not be exact: 8 bytes stand for the deltas and the length.
-		n := recordSize(&records[w.index[b.to]], 0, 0) + 8
+		// The bound need not be exact: 10 bytes stand for the attributes, the deltas and the length.
+		n := records[w.index[b.to]].bodySize() + 10
 		if b.to > b.from && b.size+n > w.limit {
 			break
 		}
@@ -129,5 +129,5 @@ func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now tim
 
 func (w *partitionWrite) tooLarge(b *batch, records []Record, size int, err error) error {
 	i := int(w.index[b.from])
-	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: records[i].Key, Size: size, Err: err}
+	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: records[i].key(), Size: size, Err: err}
 }

@@ -1,6 +1,7 @@
 package kafkatx
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -16,6 +17,55 @@ type Record struct {
 	Key       []byte    // nil: no key
 	Value     []byte    // nil: a tombstone
 	Headers   []kafka.Header
+
+	// Body is key, value and headers as a record batch has them, see AppendBody: whoever renders many records at once can
+	// so have them copied as one. Only when written, and then Key, Value and Headers are not looked at; nil: made of them.
+	Body []byte
+}
+
+// AppendBody appends what a record batch has of a record behind its deltas (KIP-98, "Record"): key, value, the number of
+// headers, and each one's key and value; in front of each stands its length, and -1 for nil.
+func AppendBody(dst, key, value []byte, headers []kafka.Header) []byte {
+	dst = appendNullable(dst, key)
+	dst = appendNullable(dst, value)
+	dst = binary.AppendVarint(dst, int64(len(headers)))
+	for i := range headers {
+		h := &headers[i]
+		dst = binary.AppendVarint(dst, int64(len(h.Key)))
+		dst = append(dst, h.Key...)
+		dst = appendNullable(dst, h.Value)
+	}
+	return dst
+}
+
+// appendBody appends the record's body.
+func (r *Record) appendBody(dst []byte) []byte {
+	if r.Body != nil {
+		return append(dst, r.Body...)
+	}
+	return AppendBody(dst, r.Key, r.Value, r.Headers)
+}
+
+// bodySize is the number of bytes that appendBody appends.
+func (r *Record) bodySize() int {
+	if r.Body != nil {
+		return len(r.Body)
+	}
+	n := nullableSize(r.Key) + nullableSize(r.Value) + varintSize(int64(len(r.Headers)))
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		n += varintSize(int64(len(h.Key))) + len(h.Key) + nullableSize(h.Value)
+	}
+	return n
+}
+
+// key is the record's key, wherever it is.
+func (r *Record) key() []byte {
+	if r.Body != nil {
+		f := fields{b: r.Body}
+		return f.nullable()
+	}
+	return r.Key
 }
 
 // anyPartition stands for a topic as a whole.

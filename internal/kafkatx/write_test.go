@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,10 +65,11 @@ func TestCommitIsReadByFranz(t *testing.T) {
 				var want []kafkatx.Record
 				for i, n := range []int{1, 6000, 50} {
 					records := assorted(topic, 3, n, uint64(i))
+					want = append(want, records...)
+					copy(records, kafkatx.WithBodies(records[:n/2])) // half of them are handed over as bytes
 					if err := p.Commit(testContext(t), records); err != nil {
 						t.Fatal(err)
 					}
-					want = append(want, records...)
 				}
 				sortRecords(want) // stable: in the order of writing
 				sameRecords(t, "franz-go reads", b.committed(t, topic), want, false)
@@ -127,16 +129,18 @@ func TestRecordTooLarge(t *testing.T) {
 		p := b.producer(t, c)
 		records := texts(topic, "a", "b", strings.Repeat("x", 2<<20), "c")
 		records[2].Key = []byte("large")
-		err := p.Commit(testContext(t), records)
-		var large *kafkatx.RecordTooLargeError
-		if !errors.As(err, &large) || !errors.Is(err, kafkatx.ErrAborted) || !errors.Is(err, kafkatx.ErrRejected) {
-			t.Fatalf("Commit = %v", err)
-		}
-		if large.Topic != topic || large.Partition != 0 || large.Index != 2 || string(large.Key) != "large" || large.Size < 2<<20 {
-			t.Errorf("error names %+v", large)
-		}
-		if strings.Contains(err.Error(), "large\"") {
-			t.Errorf("the key is in the text: %v", err)
+		for _, records := range [][]kafkatx.Record{records, kafkatx.WithBodies(records)} {
+			err := p.Commit(testContext(t), records)
+			var large *kafkatx.RecordTooLargeError
+			if !errors.As(err, &large) || !errors.Is(err, kafkatx.ErrAborted) || !errors.Is(err, kafkatx.ErrRejected) {
+				t.Fatalf("Commit = %v", err)
+			}
+			if large.Topic != topic || large.Partition != 0 || large.Index != 2 || string(large.Key) != "large" || large.Size < 2<<20 {
+				t.Errorf("error names %+v", large)
+			}
+			if strings.Contains(err.Error(), "large\"") {
+				t.Errorf("the key is in the text: %v", err)
+			}
 		}
 		if err := p.Commit(testContext(t), texts(topic, "d")); err != nil {
 			t.Fatalf("after the abort: %v", err)
@@ -151,14 +155,13 @@ func TestSmallTopicLimit(t *testing.T) {
 		topic := b.topic(t, 1, "max.message.bytes=20000")
 		c, _ := b.client(t)
 		p := b.producer(t, c)
-		var want []kafkatx.Record
-		for range 2 {
-			records := assorted(topic, 1, 400, 7)
+		records := assorted(topic, 1, 400, 7)
+		for _, records := range [][]kafkatx.Record{records, kafkatx.WithBodies(records)} {
 			if err := p.Commit(testContext(t), records); err != nil {
 				t.Fatal(err)
 			}
-			want = append(want, records...)
 		}
+		want := slices.Concat(records, records)
 		sameRecords(t, "committed", b.committed(t, topic), want, false)
 	})
 }
