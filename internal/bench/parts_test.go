@@ -76,31 +76,25 @@ func observations(n int) []event.Observation {
 // rendered is memory for records, used again.
 type rendered struct {
 	records []kafkatx.Record
-	headers []kafka.Header
-	scratch []event.Header
 	text    []byte
+	key     []byte
 }
 
+// render renders as the worker does: in answers of a thousand attempts.
 func (r *rendered) render(encoder *event.Encoder, topic string, told []event.Observation) []kafkatx.Record {
-	const room, headers = 1024, 7 // of an event: what is handed out must not move
-	r.text = slices.Grow(r.text[:0], room*len(told))
-	r.headers = slices.Grow(r.headers[:0], headers*len(told))
+	const room, answer = 1024, 1000
+	r.text = slices.Grow(r.text[:0], room*len(told)) // what is handed out must not move
 	r.records = r.records[:0]
+	var form *event.Form
 	for i := range told {
 		o := &told[i]
-		from := len(r.text)
-		r.text = event.AppendKey(r.text, o.Attempt.ID)
-		key := r.text[from:]
-		from = len(r.text)
-		r.text = encoder.AppendValue(r.text, o)
-		value := r.text[from:]
-		r.scratch, r.text = encoder.AppendHeaders(r.scratch[:0], r.text, o)
-		from = len(r.headers)
-		for _, h := range r.scratch {
-			r.headers = append(r.headers, kafka.Header(h))
+		if i%answer == 0 {
+			form = encoder.Form(o)
 		}
-		r.records = append(r.records, kafkatx.Record{Topic: topic, Partition: event.Partition(key, partitions), Time: o.ObservedAt, Key: key,
-			Value: value, Headers: r.headers[from:]})
+		from := len(r.text)
+		r.text = form.AppendBody(r.text, &o.Attempt)
+		r.key = event.AppendKey(r.key[:0], o.Attempt.ID)
+		r.records = append(r.records, kafkatx.Record{Topic: topic, Partition: event.Partition(r.key, partitions), Time: o.ObservedAt, Body: r.text[from:]})
 	}
 	return r.records
 }

@@ -6,6 +6,12 @@ import (
 	"attemptstream/internal/attempt"
 )
 
+// A Header is one header of a Kafka record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
 // A DeadLetter is an entry of an answer that cannot be an event. The value of its record is Raw, as it came: whoever
 // mends it needs all of it, so the PII policy does not apply to it.
 type DeadLetter struct {

@@ -2,7 +2,8 @@
 // headers and its partition, as schemas/test-attempt-observed.v1.schema.json and schemas/attemptstream.asyncapi.json say.
 //
 // The idea: an event is a pure function of an Observation and the PII policy, appended to memory of the caller's. So the
-// same observation always is the same bytes, and encoding allocates nothing for a usual attempt.
+// same observation always is the same bytes, and encoding allocates nothing for a usual attempt. Most of an event is the same
+// for all attempts of an answer; a Form has that ready, in the layout of Kafka's record batches.
 //
 // Invariants: every value is valid JSON and valid UTF-8 on one line, whatever the API sent: what is not UTF-8 becomes
 // U+FFFD, a name that repeats counts with its last value. Ids are written exactly. Under the policies Hash and Drop no
@@ -37,26 +38,8 @@ type Observation struct {
 	Replay   string // the id of the replay that asked to tell it again, else empty
 }
 
-// ID identifies what is told, in the same way whenever it is told: account:id:status. An invitation that came back to
-// a status is told under an id of its own, account:id:status@end, by the end of the window in which that showed.
-func (o *Observation) ID() string { return string(o.AppendID(nil)) }
-
-// AppendID appends ID.
-func (o *Observation) AppendID(dst []byte) []byte { return o.appendID(dst, appendValid) }
-
-// appendID appends ID, its free text by the given function: as it is, or escaped.
-func (o *Observation) appendID(dst []byte, text func(dst []byte, s string) []byte) []byte {
-	dst = text(dst, string(o.Account))
-	dst = append(dst, ':')
-	dst = strconv.AppendInt(dst, o.Attempt.ID, 10)
-	dst = append(dst, ':')
-	dst = text(dst, string(o.Attempt.Status))
-	if o.CameBack {
-		dst = append(dst, '@')
-		dst = appendInstant(dst, o.Window.End)
-	}
-	return dst
-}
-
 // AppendKey appends the record key of an invitation's events: its id in decimal.
 func AppendKey(dst []byte, id int64) []byte { return strconv.AppendInt(dst, id, 10) }
+
+// maxKey is the length of the longest key.
+const maxKey = len("-9223372036854775808")

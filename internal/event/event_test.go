@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
 	"attemptstream/internal/attempt"
@@ -149,18 +151,95 @@ func TestHeaders(t *testing.T) {
 		{"ce_subject", "-7"}, {"ce_time", "2026-11-23T21:40:03.512Z"}, {"content-type", "application/json"},
 	}
 	e := newEncoder(t, event.Plain, nil)
-	equalHeaders(t, e.Headers(&o), want)
+	equalHeaders(t, headersOf(t, e, &o), want)
 
 	o.Replay, o.CameBack = "r-1", true
 	want[1][1] += "@2026-11-23T21:39:30Z"
-	equalHeaders(t, e.Headers(&o), append(want, [2]string{"replay", "r-1"}))
+	equalHeaders(t, headersOf(t, e, &o), append(want, [2]string{"replay", "r-1"}))
+}
 
-	// The append form keeps what it was given, also when its memory has to grow.
-	first := contractObservation()
-	headers, buf := e.AppendHeaders(nil, make([]byte, 0, 30), &first)
-	headers, _ = e.AppendHeaders(headers, buf, &o)
-	equalHeaders(t, headers[7:], append(want, [2]string{"replay", "r-1"}))
-	equalHeaders(t, headers[1:2], [][2]string{{"ce_id", "default:2655161:Completed"}})
+// A body is what follows a record's deltas in a batch: another library reads it as part of a record.
+func TestBody(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t, event.Plain, nil)
+	for _, length := range []int{0, 1, 7000, 9000, 2 << 20} {
+		o := contractObservation()
+		o.Attempt.Name = attempt.Some(strings.Repeat("x", length))
+		r := recordOf(t, e, &o)
+		if want := e.AppendValue(nil, &o); string(r.Key) != "2655161" || !bytes.Equal(r.Value, want) || len(r.Headers) != 7 {
+			t.Errorf("with a name of %d bytes: key %q, %d headers, a value of %d bytes, want %d", length, r.Key, len(r.Headers), len(r.Value), len(want))
+		}
+	}
+}
+
+// One form serves all attempts of an answer, whatever the one before was.
+func TestFormsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t, event.Hash, hashKey)
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawObservation(t)
+		form := e.Form(&o)
+		var all, want []byte
+		for range rapid.IntRange(1, 4).Draw(t, "attempts") {
+			o.Attempt = drawObservation(t).Attempt
+			all = form.AppendBody(all, &o.Attempt)
+			want = e.Form(&o).AppendBody(want, &o.Attempt)
+		}
+		if !bytes.Equal(all, want) {
+			t.Fatalf("%q, want %q", all, want)
+		}
+	})
+}
+
+func TestFits(t *testing.T) {
+	t.Parallel()
+	o := contractObservation()
+	form := newEncoder(t, event.Plain, nil).Form(&o)
+	other := contractObservation()
+	other.Attempt = attempt.Attempt{ID: 5}
+	if !form.Fits(&other) {
+		t.Error("the form does not fit another attempt of its answer")
+	}
+	for what, change := range map[string]func(*event.Observation){
+		"account":    func(o *event.Observation) { o.Account = "x" },
+		"state":      func(o *event.Observation) { o.State = attempt.Expired },
+		"start":      func(o *event.Observation) { o.Window.Start++ },
+		"end":        func(o *event.Observation) { o.Window.End++ },
+		"observedAt": func(o *event.Observation) { o.ObservedAt = o.ObservedAt.Add(time.Millisecond) },
+		"late":       func(o *event.Observation) { o.Late = true },
+		"came back":  func(o *event.Observation) { o.CameBack = true },
+		"replay":     func(o *event.Observation) { o.Replay = "r" },
+	} {
+		other := contractObservation()
+		if change(&other); form.Fits(&other) {
+			t.Errorf("the form fits an observation that differs in %s", what)
+		}
+	}
+}
+
+// recordOf is the record of o as a consumer has it.
+func recordOf(t interface {
+	Helper()
+	Fatal(args ...any)
+}, e *event.Encoder, o *event.Observation) kmsg.Record {
+	t.Helper()
+	body := e.Form(o).AppendBody([]byte{0, 0, 0}, &o.Attempt) // attributes and deltas
+	var r kmsg.Record
+	if err := r.ReadFrom(append(binary.AppendVarint(nil, int64(len(body))), body...)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func headersOf(t interface {
+	Helper()
+	Fatal(args ...any)
+}, e *event.Encoder, o *event.Observation) (headers []event.Header) {
+	t.Helper()
+	for _, h := range recordOf(t, e, o).Headers {
+		headers = append(headers, event.Header(h))
+	}
+	return headers
 }
 
 func equalHeaders(t *testing.T, got []event.Header, want [][2]string) {

@@ -10,35 +10,11 @@ import (
 
 // AppendValue appends the value of o's record: a JSON object on one line, its members in the contract's order.
 func (e *Encoder) AppendValue(dst []byte, o *Observation) []byte {
-	dst = append(dst, `{"eventType":"`+Type+`","schemaVersion":1,"eventId":"`...)
-	dst = o.appendID(dst, appendEscaped)
-	dst = append(dst, `","observedAt":"`...)
-	dst = appendMillis(dst, o.ObservedAt)
-	dst = append(dst, `","account":`...)
-	dst = appendString(dst, string(o.Account))
-	dst = append(dst, `,"state":`...)
-	dst = appendString(dst, string(o.State))
-	dst = append(dst, `,"window":{"start":"`...)
-	dst = appendInstant(dst, o.Window.Start)
-	dst = append(dst, `","end":"`...)
-	dst = appendInstant(dst, o.Window.End)
-	dst = append(dst, `"}`...)
-	if o.Late {
-		dst = append(dst, `,"late":true`...)
-	}
-	if o.Replay != "" {
-		dst = append(dst, `,"replay":{"id":`...)
-		dst = appendString(dst, o.Replay)
-		dst = append(dst, '}')
-	}
-	dst = append(dst, `,"attempt":`...)
-	dst = e.appendAttempt(dst, &o.Attempt)
-	return append(dst, '}')
+	return e.Form(o).AppendValue(dst, &o.Attempt)
 }
 
-func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
-	dst = append(dst, `{"testInvitationId":`...)
-	dst = strconv.AppendInt(dst, a.ID, 10)
+// appendAttempt appends the members of an attempt's object after its id, and the object's end. The status comes escaped.
+func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt, status []byte) []byte {
 	if a.TestID.Set {
 		dst = append(dst, `,"testId":`...)
 		dst = strconv.AppendInt(dst, a.TestID.Value, 10)
@@ -49,8 +25,9 @@ func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
 		dst = append(dst, `,"invitationType":`...)
 		dst = appendString(dst, a.InvitationType.Value)
 	}
-	dst = append(dst, `,"testStatus":`...)
-	dst = appendString(dst, string(a.Status))
+	dst = append(dst, `,"testStatus":"`...)
+	dst = append(dst, status...)
+	dst = append(dst, '"')
 	if len(a.Additional) > 0 {
 		dst = e.appendAdditional(dst, a)
 	}
@@ -65,6 +42,9 @@ func appendString(dst []byte, s string) []byte {
 
 // appendEscaped appends s as the inside of a JSON string (RFC 8259, section 7).
 func appendEscaped(dst []byte, s string) []byte {
+	if plain(s) {
+		return append(dst, s...)
+	}
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -103,6 +83,25 @@ func appendEscaped(dst []byte, s string) []byte {
 		from = i
 	}
 	return append(dst, s[from:]...)
+}
+
+// plain tells whether s is ASCII without anything that a JSON string has to escape, eight bytes at a time.
+func plain(s string) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		quote, escape := x^each*'"', x^each*'\\' // a byte of zeros where there is one
+		if (x|(x-each*' ')|(quote-each)|(escape-each))&high != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // appendValid appends s with every byte that is not UTF-8 replaced, as appendEscaped does.

@@ -129,7 +129,7 @@ func TestPersonalDataDoesNotLeak(t *testing.T) {
 			if _, err := eventtest.Check(value); err != nil {
 				t.Fatalf("%v: %v in %s", p, err, value)
 			}
-			for _, h := range e.Headers(&o) {
+			for _, h := range headersOf(t, e, &o) {
 				value = append(value, h.Value...)
 			}
 			for _, secret := range []string{"quartermaine", "mail.example", "zoe.q"} {

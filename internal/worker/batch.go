@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/complete"
 	"attemptstream/internal/event"
@@ -46,8 +48,8 @@ type batch struct {
 	records []kafkatx.Record
 	origins []complete.Identity // of records, as long as they are not the state's
 	windows int
-	counts  map[attempt.State]Counts // without Windows
-	late    []time.Duration          // how long after its window each late event was found
+	counts  map[attempt.State]*Counts // without Windows
+	late    []time.Duration           // how long after its window each late event was found
 	bytes   int
 	since   time.Time // of the first window; zero: nothing is staged
 
@@ -73,51 +75,66 @@ func (b *batch) ownPage() *page {
 	return b.own
 }
 
-// event adds the record of o, rendered now unless it is rendered already.
-func (b *batch) event(o *event.Observation, rendered *kafkatx.Record) {
+// event adds the record of an event that is observed as o is, of the attempt a, rendered now unless it is rendered already.
+func (b *batch) event(o *event.Observation, a *attempt.Attempt, rendered *kafkatx.Record) {
 	if rendered == nil {
-		r := b.ownPage().record(o)
+		r := b.ownPage().record(o, a)
 		rendered = &r
 	}
-	b.add(*rendered, complete.IdentityOf(&o.Attempt))
-	b.count(o.State, func(c *Counts) { c.Events++ })
+	b.add(rendered, complete.IdentityOf(a))
+	b.of(o.State).Events++
 }
 
-// count changes what is counted of a state.
-func (b *batch) count(state attempt.State, change func(*Counts)) {
-	if b.counts == nil {
-		b.counts = map[attempt.State]Counts{}
-	}
+// of is what is counted of a state.
+func (b *batch) of(state attempt.State) *Counts {
 	c := b.counts[state]
-	change(&c)
-	b.counts[state] = c
+	if c == nil {
+		if b.counts == nil {
+			b.counts = map[attempt.State]*Counts{}
+		}
+		c = &Counts{}
+		b.counts[state] = c
+	}
+	return c
+}
+
+// byState is what is staged of each state.
+func (b *batch) byState() map[attempt.State]Counts {
+	counts := make(map[attempt.State]Counts, len(b.counts))
+	for state, c := range b.counts {
+		counts[state] = *c
+	}
+	return counts
 }
 
 // total is what is staged of all states.
 func (b *batch) total() Counts {
 	total := Counts{Windows: b.windows}
 	for _, c := range b.counts {
-		total.add(c)
+		total.add(*c)
 	}
 	return total
 }
 
 func (b *batch) letter(d *event.DeadLetter) {
 	key := d.AppendKey(nil)
-	b.add(kafkatx.Record{
+	var headers []kafka.Header
+	for _, h := range d.Headers() {
+		headers = append(headers, kafka.Header(h))
+	}
+	b.add(&kafkatx.Record{
 		Topic:     b.topics.DLQ.Name,
 		Partition: event.Partition(key, b.topics.DLQ.Partitions),
-		Time:      time.Time{},
 		Key:       key,
 		Value:     []byte(d.Raw),
-		Headers:   b.ownPage().keepHeaders(d.Headers()),
+		Headers:   headers,
 	}, complete.Identity{Raw: d.Raw})
-	b.count(d.State, func(c *Counts) { c.Dead++ })
+	b.of(d.State).Dead++
 }
 
-func (b *batch) add(r kafkatx.Record, from complete.Identity) {
-	b.bytes += len(r.Key) + len(r.Value)
-	b.records = append(b.records, r)
+func (b *batch) add(r *kafkatx.Record, from complete.Identity) {
+	b.bytes += len(r.Body) + len(r.Value)
+	b.records = append(b.records, *r)
 	b.origins = append(b.origins, from)
 }
 
@@ -145,7 +162,8 @@ func (b *batch) reset() {
 	clear(b.origins)
 	b.records, b.origins = b.records[:0], b.origins[:0]
 	b.windows, b.bytes, b.since = 0, 0, time.Time{}
-	b.counts, b.late = nil, nil // who was told of the batch may keep them
+	clear(b.counts)
+	b.late = nil // who was told of the batch may keep it
 	for _, p := range b.pages {
 		p.reset()
 		b.unused.Put(p)

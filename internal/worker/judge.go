@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -65,39 +66,62 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 func (s *session) underTwoStatuses(run *schedule.Run, answers []*answer) map[int64]struct{} {
 	seen, several := s.seen, map[int64]struct{}(nil)
 	clear(seen)
-	for _, a := range answers {
-		for i := range a.Attempts {
-			e := &a.Attempts[i]
-			status, again := seen[e.ID]
-			if !again {
-				seen[e.ID] = e.Status
-			} else if status != e.Status {
-				if several == nil {
-					several = map[int64]struct{}{}
-				}
-				several[e.ID] = struct{}{}
+	for e := range repeated(answers) {
+		status, again := seen[e.ID]
+		if !again {
+			seen[e.ID] = e.Status
+		} else if status != e.Status {
+			if several == nil {
+				several = map[int64]struct{}{}
 			}
+			several[e.ID] = struct{}{}
 		}
 	}
 	if several == nil {
 		return nil
 	}
 	open := map[int64]struct{}{}
-	for _, a := range answers {
-		for i := range a.Attempts {
-			e := &a.Attempts[i]
-			if _, ok := several[e.ID]; !ok {
-				continue
-			}
-			if s.undecided(run, e) {
-				open[e.ID] = struct{}{}
-			}
+	for e := range repeated(answers) {
+		if _, ok := several[e.ID]; ok && s.undecided(run, e) {
+			open[e.ID] = struct{}{}
 		}
 	}
 	if len(open) == 0 {
 		return nil
 	}
 	return open
+}
+
+// repeated are the attempts whose ids are in the answers more than once, and a few others: it looks at no more of an id than
+// its last bits, which tell neighbors apart, and that is all that most windows take.
+func repeated(answers []*answer) iter.Seq[*attempt.Attempt] {
+	const bits = 1 << 14
+	var seen, again [bits / 64]uint64
+	some := false
+	for _, a := range answers {
+		for i := range a.Attempts {
+			at := uint64(a.Attempts[i].ID) % bits
+			bit := uint64(1) << (at % 64)
+			if seen[at/64]&bit != 0 {
+				again[at/64] |= bit
+				some = true
+			}
+			seen[at/64] |= bit
+		}
+	}
+	return func(yield func(*attempt.Attempt) bool) {
+		if !some {
+			return
+		}
+		for _, a := range answers {
+			for i := range a.Attempts {
+				at := uint64(a.Attempts[i].ID) % bits
+				if again[at/64]&(1<<(at%64)) != 0 && !yield(&a.Attempts[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // stage stages what the answers show that is to be told. It is false if something had to be left out, because Kafka does
@@ -148,14 +172,13 @@ func (s *session) stageAttempt(
 		o.CameBack, o.Late = true, run.Lagging
 		returned.taken(o.State, complete.IdentityOf(e))
 	default:
-		s.batch.count(o.State, func(c *Counts) { c.Known++ })
+		s.batch.of(o.State).Known++
 		return true
 	}
 	if s.refused.is(complete.IdentityOf(e), o.ObservedAt) {
 		return false
 	}
-	o.Attempt = *e
-	s.tell(o, rendered)
+	s.tell(o, e, rendered)
 	return true
 }
 
@@ -182,9 +205,9 @@ func (s *session) stageLetters(run *schedule.Run, span schedule.Span, a *answer)
 	return all
 }
 
-// tell stages an event and what follows from it for the index. What is rendered is the record unless more is to be said
-// than that it is new.
-func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
+// tell stages an event, of the attempt e, and what follows from it for the index. What is rendered is the record unless more
+// is to be said than that it is new.
+func (s *session) tell(o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record) {
 	kept := &s.memory.Checkpoint.States[o.State].Counts
 	if !o.Late {
 		kept.Told++
@@ -192,13 +215,13 @@ func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 	switch {
 	case o.Late && o.CameBack: // the index knows the status, and not which one was last
 	case o.Late:
-		s.memory.Index.TellLate(o.Attempt.ID, o.Attempt.Status)
+		s.memory.Index.TellLate(e.ID, e.Status)
 	default:
-		s.memory.Index.Tell(o.Attempt.ID, o.Attempt.Status)
+		s.memory.Index.Tell(e.ID, e.Status)
 	}
 	if o.CameBack {
 		kept.CameBack++
-		s.batch.count(o.State, func(c *Counts) { c.CameBack++ })
+		s.batch.of(o.State).CameBack++
 	}
 	if o.Late {
 		s.countLate(o)
@@ -206,7 +229,7 @@ func (s *session) tell(o *event.Observation, rendered *kafkatx.Record) {
 	if o.Late || o.CameBack {
 		rendered = nil
 	}
-	s.batch.event(o, rendered)
+	s.batch.event(o, e, rendered)
 }
 
 // countLate counts an event that was found late. What lies before all that was ever covered did not come late: it was
@@ -215,7 +238,7 @@ func (s *session) countLate(o *event.Observation) {
 	c := s.memory.Checkpoint.States[o.State]
 	c.Counts.Told++
 	c.Counts.Late++
-	s.batch.count(o.State, func(c *Counts) { c.Late++ })
+	s.batch.of(o.State).Late++
 	if o.Window.End > c.Start {
 		s.batch.late = append(s.batch.late, o.ObservedAt.Sub(o.Window.End.Time()))
 	}

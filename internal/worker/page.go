@@ -3,8 +3,7 @@ package worker
 import (
 	"slices"
 
-	"github.com/segmentio/kafka-go"
-
+	"attemptstream/internal/attempt"
 	"attemptstream/internal/event"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/topics"
@@ -16,56 +15,38 @@ type page struct {
 	topic   topics.Topic
 	encoder *event.Encoder
 
+	form    *event.Form      // of the last event; nil: none yet
 	records []kafkatx.Record // for whoever wants to keep them here
 	text    arena
-	headers []kafka.Header
-	scratch []event.Header
+	key     []byte
 }
 
 // reset empties the page. Nobody may hold on to its records any more.
 func (p *page) reset() {
 	clear(p.records)
-	p.records, p.headers = p.records[:0], p.headers[:0]
+	p.form, p.records = nil, p.records[:0]
 	p.text.reset()
 }
 
 // grow makes room for n events.
-func (p *page) grow(n int) {
-	const headers = 7 // of an event
-	p.records = slices.Grow(p.records, n)
-	p.headers = slices.Grow(p.headers, headers*n)
-}
+func (p *page) grow(n int) { p.records = slices.Grow(p.records, n) }
 
-// record is the record of an event. It is valid until the page is reset.
-func (p *page) record(o *event.Observation) kafkatx.Record {
-	buf := p.text.take(1024 + 2*len(o.Attempt.Raw))
+// record is the record of an event that is observed as o is, of the attempt a. It is valid until the page is reset.
+func (p *page) record(o *event.Observation, a *attempt.Attempt) kafkatx.Record {
+	if p.form == nil || !p.form.Fits(o) {
+		p.form = p.encoder.Form(o)
+	}
+	buf := p.text.take(1024 + 2*len(a.Raw))
 	from := len(buf)
-	buf = event.AppendKey(buf, o.Attempt.ID)
-	key := buf[from:len(buf):len(buf)]
-	from = len(buf)
-	buf = p.encoder.AppendValue(buf, o)
-	value := buf[from:len(buf):len(buf)]
-	p.scratch, buf = p.encoder.AppendHeaders(p.scratch[:0], buf, o)
+	buf = p.form.AppendBody(buf, a)
 	p.text.put(buf)
+	p.key = event.AppendKey(p.key[:0], a.ID)
 	return kafkatx.Record{
 		Topic:     p.topic.Name,
-		Partition: event.Partition(key, p.topic.Partitions),
+		Partition: event.Partition(p.key, p.topic.Partitions),
 		Time:      o.ObservedAt,
-		Key:       key,
-		Value:     value,
-		Headers:   p.keepHeaders(p.scratch),
+		Body:      buf[from:len(buf):len(buf)],
 	}
-}
-
-func (p *page) keepHeaders(headers []event.Header) []kafka.Header {
-	if cap(p.headers)-len(p.headers) < len(headers) {
-		p.headers = make([]kafka.Header, 0, max(len(headers), 2*cap(p.headers), 512))
-	}
-	from := len(p.headers)
-	for _, h := range headers {
-		p.headers = append(p.headers, kafka.Header(h))
-	}
-	return p.headers[from:len(p.headers):len(p.headers)]
 }
 
 // An arena is memory that is appended to piece by piece and freed at once. Pieces do not move.

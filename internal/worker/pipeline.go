@@ -118,7 +118,7 @@ func (s *session) noteDoubt(span schedule.Span, answers []*answer) {
 		if !a.Doubtful {
 			continue
 		}
-		s.batch.count(a.State, func(c *Counts) { c.Doubtful++ })
+		s.batch.of(a.State).Doubtful++
 		s.quiet("doubtful", func(log *zap.Logger) {
 			log.Warn("an answer may have been cut, and nothing can tell: all that is beyond doubt lies in one second",
 				zap.String("state", string(a.State)), zap.Stringer("span", span), zap.Int("entries", a.Length))
@@ -247,7 +247,7 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 
 // settled makes known what was staged, which is committed, or holds nothing that had to be, and fills it into c.
 func (s *session) settled(c Commit) Commit {
-	c.Account, c.Counts, c.States, c.LateBy = s.name, s.batch.total(), s.batch.counts, s.batch.late
+	c.Account, c.Counts, c.States, c.LateBy = s.name, s.batch.total(), s.batch.byState(), s.batch.late
 	s.stats.committed(c.Counts)
 	s.batch.reset()
 	s.worker.Meter.Told(c)

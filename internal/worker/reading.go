@@ -79,8 +79,7 @@ func (r *reading) render(s *session) {
 		o := a.observation(s, r.span)
 		from := len(r.page.records)
 		for j := range a.Attempts {
-			o.Attempt = a.Attempts[j]
-			r.page.records = append(r.page.records, r.page.record(&o))
+			r.page.records = append(r.page.records, r.page.record(&o, &a.Attempts[j]))
 		}
 		a.rendered = r.page.records[from:]
 	}
@@ -102,7 +101,7 @@ func (r *reading) bytes() int {
 		if a := r.states[i].answer; a != nil {
 			n += a.Bytes
 			for j := range a.rendered {
-				n += len(a.rendered[j].Value)
+				n += len(a.rendered[j].Body)
 			}
 		}
 	}

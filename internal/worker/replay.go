@@ -152,24 +152,24 @@ func (s *session) stageReplayed(o *event.Observation, e *attempt.Attempt) bool {
 	told := s.memory.Index.Look(e.ID, e.Status).Told
 	if r.HasTold(e.ID, e.Status) || told && r.Request.MissingOnly {
 		r.Progress.Known++
-		s.batch.count(o.State, func(c *Counts) { c.Known++ })
+		s.batch.of(o.State).Known++
 		return true
 	}
 	if s.refused.is(complete.IdentityOf(e), o.ObservedAt) {
 		return false
 	}
-	o.Late, o.CameBack, o.Replay, o.Attempt = !told, false, r.ID, *e
+	o.Late, o.CameBack, o.Replay = !told, false, r.ID
 	r.Progress.Told++
 	if !r.Request.MissingOnly {
 		r.Tell(e.ID, e.Status)
 	}
-	s.batch.count(o.State, func(c *Counts) { c.Replayed++ })
+	s.batch.of(o.State).Replayed++
 	if o.Late {
 		r.Progress.Late++
 		s.memory.Index.TellLate(e.ID, e.Status)
 		s.countLate(o)
 	}
-	s.batch.event(o, nil)
+	s.batch.event(o, e, nil)
 	return true
 }
 

@@ -1,0 +1,171 @@
+package event
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"attemptstream/internal/attempt"
+)
+
+// A Form is the record of the events of one answer, with blanks where their attempts go: most of an event's bytes are those
+// of all events of its answer, and are made once. One goroutine uses it at a time.
+//
+// An event's id identifies what is told, in the same way whenever it is told: account:id:status. An invitation that came back
+// to a status is told under an id of its own, account:id:status@end, by the end of the window in which that showed.
+type Form struct {
+	encoder *Encoder
+	of      Observation // without an attempt
+
+	// The value is opening, id, status, middle, and the attempt from its id on; the headers are those before the event's id,
+	// between it and the subject, and after that.
+	opening, middle        []byte
+	before, between, after []byte
+	account, returned      []byte // what the event's id begins and ends with
+
+	// Statuses seldom change from one attempt to the next.
+	status         attempt.Status
+	escaped, valid []byte
+}
+
+// Form is the form for events that are observed as o is, whatever their attempts.
+func (e *Encoder) Form(o *Observation) *Form {
+	f := &Form{encoder: e, of: *o}
+	f.of.Attempt = attempt.Attempt{}
+	f.account = append(appendValid(nil, string(o.Account)), ':')
+	if o.CameBack {
+		f.returned = appendInstant([]byte{'@'}, o.Window.End)
+	}
+	f.value(o)
+	f.headers(o)
+	return f
+}
+
+// Fits tells whether f is the form for an event that is observed as o is.
+func (f *Form) Fits(o *Observation) bool {
+	return f.of.Account == o.Account && f.of.State == o.State && f.of.Window == o.Window && f.of.ObservedAt.Equal(o.ObservedAt) &&
+		f.of.Late == o.Late && f.of.CameBack == o.CameBack && f.of.Replay == o.Replay
+}
+
+// value makes the parts of the value, in the contract's order.
+func (f *Form) value(o *Observation) {
+	b := append([]byte(nil), `{"eventType":"`+Type+`","schemaVersion":1,"eventId":"`...)
+	b = appendEscaped(b, string(o.Account))
+	f.opening = append(b, ':')
+
+	b = append([]byte(nil), f.returned...)
+	b = append(b, `","observedAt":"`...)
+	b = appendMillis(b, o.ObservedAt)
+	b = append(b, `","account":`...)
+	b = appendString(b, string(o.Account))
+	b = append(b, `,"state":`...)
+	b = appendString(b, string(o.State))
+	b = append(b, `,"window":{"start":"`...)
+	b = appendInstant(b, o.Window.Start)
+	b = append(b, `","end":"`...)
+	b = appendInstant(b, o.Window.End)
+	b = append(b, `"}`...)
+	if o.Late {
+		b = append(b, `,"late":true`...)
+	}
+	if o.Replay != "" {
+		b = append(b, `,"replay":{"id":`...)
+		b = appendString(b, o.Replay)
+		b = append(b, '}')
+	}
+	f.middle = append(b, `,"attempt":{"testInvitationId":`...)
+}
+
+// headers makes the parts of the headers: the attributes of CloudEvents 1.0 in binary mode (Kafka protocol binding,
+// section 3.2), and the id of the replay if the event is part of one.
+func (f *Form) headers(o *Observation) {
+	number := 7
+	if o.Replay != "" {
+		number++
+	}
+	b := binary.AppendVarint(nil, int64(number))
+	b = appendSized(b, "ce_specversion")
+	b = appendSized(b, "1.0")
+	f.before = appendSized(b, "ce_id")
+
+	b = appendSized(nil, "ce_type")
+	b = appendSized(b, Type)
+	b = appendSized(b, "ce_source")
+	b = appendSized(b, "/imocha/"+string(o.Account)+"/"+string(o.State))
+	f.between = appendSized(b, "ce_subject")
+
+	b = appendSized(nil, "ce_time")
+	b = appendSized(b, string(appendMillis(nil, o.ObservedAt)))
+	b = appendSized(b, "content-type")
+	b = appendSized(b, "application/json")
+	if o.Replay != "" {
+		b = appendSized(b, "replay")
+		b = appendSized(b, validString(o.Replay))
+	}
+	f.after = b
+}
+
+// AppendValue appends the value of the record for a: a JSON object on one line.
+func (f *Form) AppendValue(dst []byte, a *attempt.Attempt) []byte {
+	f.know(a.Status)
+	var room [maxKey]byte
+	return f.appendValue(dst, AppendKey(room[:0], a.ID), a)
+}
+
+func (f *Form) appendValue(dst, key []byte, a *attempt.Attempt) []byte {
+	dst = append(dst, f.opening...)
+	dst = append(dst, key...)
+	dst = append(dst, ':')
+	dst = append(dst, f.escaped...)
+	dst = append(dst, f.middle...)
+	dst = append(dst, key...)
+	return append(f.encoder.appendAttempt(dst, a, f.escaped), '}')
+}
+
+// AppendBody appends the record for a from its key on, as record batches hold it (KIP-98, "Message Format"): the key, which
+// is a's id in decimal, the value, and the headers. No length of a part may follow the part, so the value's is put in when
+// it is known.
+func (f *Form) AppendBody(dst []byte, a *attempt.Attempt) []byte {
+	f.know(a.Status)
+	var room [maxKey]byte
+	key := AppendKey(room[:0], a.ID)
+	dst = appendSized(dst, key)
+	start := len(dst)
+	dst = append(dst, 0, 0) // two bytes hold lengths from 64 to 8191
+	dst = putSize(f.appendValue(dst, key, a), start)
+
+	dst = append(dst, f.before...)
+	dst = binary.AppendVarint(dst, int64(len(f.account)+len(key)+1+len(f.valid)+len(f.returned)))
+	dst = append(dst, f.account...)
+	dst = append(dst, key...)
+	dst = append(dst, ':')
+	dst = append(dst, f.valid...)
+	dst = append(dst, f.returned...)
+	dst = append(dst, f.between...)
+	dst = appendSized(dst, key)
+	return append(dst, f.after...)
+}
+
+// know makes status the one whose text is at hand.
+func (f *Form) know(status attempt.Status) {
+	if status == f.status && f.escaped != nil {
+		return
+	}
+	f.status = status
+	f.escaped = appendEscaped(f.escaped[:0], string(status))
+	f.valid = appendValid(f.valid[:0], string(status))
+}
+
+func appendSized[T string | []byte](dst []byte, s T) []byte {
+	return append(binary.AppendVarint(dst, int64(len(s))), s...)
+}
+
+// putSize puts the length of what follows the two bytes at start there, in as many bytes as it takes.
+func putSize(dst []byte, start int) []byte {
+	var size [binary.MaxVarintLen64]byte
+	n := binary.PutVarint(size[:], int64(len(dst)-start-2))
+	if n != 2 {
+		return slices.Replace(dst, start, start+2, size[:n]...)
+	}
+	copy(dst[start:], size[:n])
+	return dst
+}
