@@ -216,24 +216,3 @@ func (b *block) bytes() int {
 	}
 	return n
 }
-
-// Of a record's length: version, count and checksum; a status of usual length with the frame of its sets; an id told and
-// superseded; a bitmap.
-const (
-	frameEstimate  = 8
-	statusEstimate = 24
-	idEstimate     = 4
-	loneEstimate   = frameEstimate + statusEstimate + idEstimate
-)
-
-// recordEstimate is about how long b's record becomes at most, as long as few statuses are sparse.
-func (b *block) recordEstimate() int {
-	n := frameEstimate + statusEstimate*min(len(b.entries), 6) + idEstimate*len(b.entries)
-	for i := range b.dense {
-		n += statusEstimate + bitmapBytes
-		if b.dense[i].superseded != nil {
-			n += bitmapBytes
-		}
-	}
-	return n
-}

@@ -31,7 +31,7 @@ func (x *Index) Load(block int64, record []byte) error {
 	if err != nil {
 		return fmt.Errorf("block %d: %w", block, err)
 	}
-	old := x.at(block)
+	old := x.at(block).place
 	x.now.told += int64(after.told() - old.told())
 	x.now.bytes += int64(after.bytes() - old.bytes())
 	x.committed = x.now

@@ -66,7 +66,7 @@ type run struct{ start, end uint32 }
 
 // encode returns the record of a block that exists, in memory that the next call uses again.
 func (x *Index) encode(number int64) []byte {
-	p, s := x.at(number), &x.scratch
+	p, s := x.find(number), &x.scratch
 	s.split(p)
 	slices.SortFunc(s.sets, func(a, b codedSet) int {
 		return strings.Compare(string(x.statuses[a.code]), string(x.statuses[b.code]))

@@ -43,8 +43,8 @@ type Index struct {
 	codes    map[attempt.Status]code
 	statuses []attempt.Status // by code
 
-	staged     map[int64]place // what the blocks that changed since the last Commit or Rollback were before
-	stagedSize int             // estimated length of their records now
+	staged map[int64]place // what the blocks that changed since the last Commit or Rollback were before
+	near   cursor
 
 	now, committed totals
 	scratch        scratch
@@ -68,45 +68,33 @@ func New() *Index {
 
 // Look says how id stands to status s, staged changes included.
 func (x *Index) Look(id int64, s attempt.Status) Standing {
-	c, known := x.codes[s]
-	if !known {
-		c = noCode
-	}
-	return x.at(BlockOf(id)).look(offsetOf(id), c)
+	return x.at(BlockOf(id)).look(offsetOf(id), x.knownCode(s))
 }
 
 // Tell stages that id was told with status s from new territory: s is what the invitation has now, and every other
 // status that was told of it is superseded.
 func (x *Index) Tell(id int64, s attempt.Status) {
-	c, number, offset := x.codeOf(s), BlockOf(id), offsetOf(id)
-	p := x.at(number)
-	standing := p.look(offset, c)
-	if standing == (Standing{Told: true}) {
-		return // nothing to change, and no record to write again
-	}
-	x.change(number, p, func(b *block) {
+	c, offset := x.codeOf(s), offsetOf(id)
+	standing := x.at(BlockOf(id)).look(offset, c)
+	if standing.Others || standing.Superseded {
+		b := x.open()
+		size := b.bytes()
 		b.supersedeOthers(offset, c)
-		if !standing.Told {
-			b.insert(offset, c, false)
-			x.now.told++
-		}
-	})
+		x.now.bytes += int64(b.bytes() - size)
+	}
+	if !standing.Told { // what is known is not written again
+		x.insert(offset, c, false)
+	}
 }
 
 // TellLate stages that id was told with status s from covered territory, where it is not known which of an invitation's
 // statuses came last: the others stay as they are, and if there are any, s counts as superseded. What was told before
 // stays as it is too.
 func (x *Index) TellLate(id int64, s attempt.Status) {
-	c, number, offset := x.codeOf(s), BlockOf(id), offsetOf(id)
-	p := x.at(number)
-	standing := p.look(offset, c)
-	if standing.Told {
-		return
+	c, offset := x.codeOf(s), offsetOf(id)
+	if standing := x.at(BlockOf(id)).look(offset, c); !standing.Told {
+		x.insert(offset, c, standing.Others)
 	}
-	x.change(number, p, func(b *block) {
-		b.insert(offset, c, standing.Others)
-		x.now.told++
-	})
 }
 
 // Told is how many (id, status) were told, staged ones included.
@@ -122,13 +110,27 @@ func (x *Index) Bytes() int64 {
 
 // codeOf gives s a code if it has none yet. Codes stay when a transaction is rolled back, which does no harm.
 func (x *Index) codeOf(s attempt.Status) code {
-	c, known := x.codes[s]
-	if !known {
+	c := x.knownCode(s)
+	if c == noCode {
 		c = code(len(x.statuses))
 		x.codes[s] = c
 		x.statuses = append(x.statuses, s)
 	}
 	return c
+}
+
+// knownCode is the code of s, or noCode.
+func (x *Index) knownCode(s attempt.Status) code {
+	// To compare with the few that an API has is faster than the map, which is for one that has many.
+	for c, known := range x.statuses[:min(len(x.statuses), 4)] {
+		if known == s {
+			return code(c)
+		}
+	}
+	if c, known := x.codes[s]; known {
+		return c
+	}
+	return noCode
 }
 
 // A place is what the maps hold for a block number: nothing, a lone entry, or a block.
@@ -138,7 +140,23 @@ type place struct {
 	exist bool
 }
 
-func (x *Index) at(number int64) place {
+// A cursor is at a block. Ids that are looked at one after the other lie close together, and each is looked at before it
+// is told, so most often the block is the one that was needed last.
+type cursor struct {
+	number int64
+	place       // what the maps hold for number, always
+	staged bool // whether x.staged has it, as far as is known
+}
+
+// at moves the cursor to a block.
+func (x *Index) at(number int64) *cursor {
+	if x.near.number != number {
+		x.near = cursor{number: number, place: x.find(number)}
+	}
+	return &x.near
+}
+
+func (x *Index) find(number int64) place {
 	if b := x.blocks[number]; b != nil {
 		return place{block: b, exist: true}
 	}
@@ -146,7 +164,25 @@ func (x *Index) at(number int64) place {
 	return place{lone: e, exist: ok}
 }
 
-func (p place) look(offset uint32, c code) (s Standing) {
+// put makes p what the maps hold for number, and moves the cursor there.
+func (x *Index) put(number int64, p place) {
+	old := x.at(number)
+	switch {
+	case p.block != nil:
+		x.blocks[number] = p.block
+	case p.exist:
+		x.lone[number] = p.lone
+	}
+	if old.block != nil && p.block == nil {
+		delete(x.blocks, number)
+	}
+	if old.block == nil && old.exist && (p.block != nil || !p.exist) {
+		delete(x.lone, number)
+	}
+	old.place = p
+}
+
+func (p *place) look(offset uint32, c code) (s Standing) {
 	switch {
 	case p.block != nil:
 		return p.block.look(offset, c)
@@ -156,7 +192,7 @@ func (p place) look(offset uint32, c code) (s Standing) {
 	return s
 }
 
-func (p place) told() int {
+func (p *place) told() int {
 	switch {
 	case p.block != nil:
 		return p.block.told()
@@ -167,24 +203,9 @@ func (p place) told() int {
 }
 
 // bytes is the memory that p takes beside its slot in a map.
-func (p place) bytes() int {
+func (p *place) bytes() int {
 	if p.block == nil {
 		return 0
 	}
 	return p.block.bytes()
-}
-
-// put makes p what the maps hold for number.
-func (x *Index) put(number int64, p place) {
-	switch {
-	case p.block != nil:
-		delete(x.lone, number)
-		x.blocks[number] = p.block
-	case p.exist:
-		delete(x.blocks, number)
-		x.lone[number] = p.lone
-	default:
-		delete(x.blocks, number)
-		delete(x.lone, number)
-	}
 }

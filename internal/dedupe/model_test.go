@@ -159,10 +159,8 @@ type failer interface {
 func persist(t failer, x *dedupe.Index, log map[int64][]byte) {
 	t.Helper()
 	var blocks []int64
-	size := 0
 	err := x.Dirty(func(block int64, record []byte) error {
 		blocks = append(blocks, block)
-		size += len(record)
 		log[block] = slices.Clone(record)
 		return nil
 	})
@@ -173,8 +171,6 @@ func persist(t failer, x *dedupe.Index, log map[int64][]byte) {
 		t.Fatalf("Dirty is not in order: %v", blocks)
 	case len(blocks) != x.DirtyBlocks():
 		t.Fatalf("DirtyBlocks is %d, Dirty yielded %d", x.DirtyBlocks(), len(blocks))
-	case size > x.DirtyBytes():
-		t.Fatalf("DirtyBytes is %d, Dirty yielded %d", x.DirtyBytes(), size)
 	}
 }
 
@@ -240,24 +236,7 @@ func TestWhatIsKnownIsNotDirty(t *testing.T) {
 	x.Commit()
 	x.Tell(7, "Completed")
 	x.TellLate(7, "Expired")
-	if x.DirtyBlocks() != 0 || x.DirtyBytes() != 0 {
-		t.Fatalf("%d blocks and %d bytes are dirty, want none", x.DirtyBlocks(), x.DirtyBytes())
-	}
-}
-
-func TestDirtyBytesIsNear(t *testing.T) {
-	t.Parallel()
-	for name, step := range map[string]int64{"dense": 1, "every fifth": 5, "every hundredth": 100, "spread": 1e9 + 7} {
-		x := dedupe.New()
-		size := 0
-		for i := range int64(10_000) { // with gaps, so that runs do not help
-			x.Tell(i*step+i*i%7, []attempt.Status{"Completed", "Completed", "Completed", "Expired"}[i%4])
-		}
-		if err := x.Dirty(func(_ int64, record []byte) error { size += len(record); return nil }); err != nil {
-			t.Fatal(err)
-		}
-		if got := x.DirtyBytes(); got < size || got > 4*size {
-			t.Errorf("%s: DirtyBytes is %d for %d bytes, want no less and at most four times that", name, got, size)
-		}
+	if x.DirtyBlocks() != 0 {
+		t.Fatalf("%d blocks are dirty, want none", x.DirtyBlocks())
 	}
 }

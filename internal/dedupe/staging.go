@@ -5,55 +5,55 @@ import (
 	"slices"
 )
 
-// change lets edit change the block that is at p. The first change of a block in a transaction is made to a copy, and
-// what was there is kept for Rollback.
-func (x *Index) change(number int64, p place, edit func(*block)) {
-	if _, again := x.staged[number]; !again {
-		x.staged[number] = p
-		if p.block != nil {
-			x.now.bytes -= int64(p.block.bytes())
-			p.block = p.block.clone()
-			x.now.bytes += int64(p.block.bytes())
-			x.blocks[number] = p.block
-			x.stagedSize += p.block.recordEstimate()
-		} else if p.exist {
-			x.stagedSize += loneEstimate
-		}
+// insert stages that offset, of the block at the cursor, was told with a status that it did not have.
+func (x *Index) insert(offset uint32, c code, superseded bool) {
+	x.now.told++
+	if !x.near.exist && c < entryCodes {
+		x.stage()
+		x.put(x.near.number, place{lone: makeEntry(offset, c, superseded), exist: true})
+		return
 	}
-	switch {
-	case p.block != nil:
-		size, record := p.block.bytes(), p.block.recordEstimate()
-		edit(p.block)
-		x.now.bytes += int64(p.block.bytes() - size)
-		x.stagedSize += p.block.recordEstimate() - record
-	case p.exist:
-		b := &block{entries: []entry{p.lone}}
-		edit(b)
-		x.now.bytes += int64(b.bytes())
-		x.stagedSize += b.recordEstimate() - loneEstimate
-		x.put(number, place{block: b, exist: true})
-	default:
-		var room [1]entry // on the stack: of a lone entry only its value is kept
-		b := block{entries: room[:0]}
-		edit(&b)
-		if len(b.dense) > 0 { // no entry can hold its code
-			kept := block{dense: b.dense} // not b, which stays on the stack
-			x.put(number, place{block: &kept, exist: true})
-			x.now.bytes += int64(kept.bytes())
-			x.stagedSize += kept.recordEstimate()
-			return
+	b := x.open()
+	size := b.bytes()
+	b.insert(offset, c, superseded)
+	x.now.bytes += int64(b.bytes() - size)
+}
+
+// open is the block at the cursor, to be changed.
+func (x *Index) open() *block {
+	at := &x.near
+	x.stage()
+	if at.block == nil {
+		b := &block{}
+		if at.exist {
+			b.entries = []entry{at.lone}
 		}
-		x.stagedSize += loneEstimate
-		x.lone[number] = b.entries[0]
+		x.put(at.number, place{block: b, exist: true})
+		x.now.bytes += int64(b.bytes())
+	}
+	return at.block
+}
+
+// stage keeps what is at the cursor for Rollback. The first change of a block in a transaction is made to a copy.
+func (x *Index) stage() {
+	at := &x.near
+	if at.staged {
+		return
+	}
+	at.staged = true
+	if _, again := x.staged[at.number]; again {
+		return
+	}
+	x.staged[at.number] = at.place
+	if at.block != nil {
+		copied := at.block.clone()
+		x.now.bytes += int64(copied.bytes() - at.block.bytes())
+		x.put(at.number, place{block: copied, exist: true})
 	}
 }
 
 // DirtyBlocks is the number of blocks that changed since the last Commit or Rollback: the records that Dirty yields.
 func (x *Index) DirtyBlocks() int { return len(x.staged) }
-
-// DirtyBytes estimates the length of what Dirty yields, at no cost: rather too high than too low, as long as blocks have a
-// few statuses each.
-func (x *Index) DirtyBytes() int { return x.stagedSize }
 
 // Dirty yields the records of the blocks that changed since the last Commit or Rollback, by ascending number, and stops
 // at the first error, which it returns. The record is valid only until yield returns.
@@ -91,5 +91,5 @@ func (x *Index) settle() {
 	} else {
 		x.staged = map[int64]place{}
 	}
-	x.stagedSize = 0
+	x.near.staged = false
 }

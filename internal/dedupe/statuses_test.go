@@ -2,7 +2,6 @@ package dedupe_test
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -66,7 +65,7 @@ func TestStatusesWithoutEnd(t *testing.T) {
 	if took := x.Bytes() - before; took < (all-few)*(512+512/4) { // a bitmap each, and one more for those that came late
 		t.Errorf("%d statuses take %d bytes", all-few, took)
 	}
-	write(t, x, log)
+	persist(t, x, log)
 	x.Commit()
 	y, fresh := acquainted(all/2), recovered(t, log)
 	for block, record := range log { // in the order of a map: other statuses are beyond the limit there
@@ -102,20 +101,9 @@ func TestStatusesWithoutEnd(t *testing.T) {
 			index.Tell(block<<dedupe.BlockBits, "again")
 		}
 		records[i] = map[int64][]byte{}
-		write(t, index, records[i])
+		persist(t, index, records[i])
 	}
 	if a := fmt.Sprint(records[0]); a != fmt.Sprint(records[1]) || a != fmt.Sprint(records[2]) {
 		t.Error("the records differ after recovery")
-	}
-}
-
-// write is persist without its look at DirtyBytes, which is too low where a block has very many statuses.
-func write(t testing.TB, x *dedupe.Index, log map[int64][]byte) {
-	t.Helper()
-	if err := x.Dirty(func(block int64, record []byte) error {
-		log[block] = slices.Clone(record)
-		return nil
-	}); err != nil {
-		t.Fatal(err)
 	}
 }
