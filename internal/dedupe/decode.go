@@ -77,9 +77,6 @@ type decoder struct {
 
 	sparse []entry
 	dense  []dense
-
-	// Of all statuses so far: the ids that were told, and those that have a status that is not superseded.
-	known, current bitmap
 }
 
 func (d *decoder) block() (place, error) {
@@ -107,59 +104,124 @@ func (d *decoder) block() (place, error) {
 		}
 	}
 	s.entries = d.sparse
-	switch {
-	case len(d.rest) > 0:
+	if len(d.rest) > 0 {
 		return place{}, corrupt("%d bytes are left over", len(d.rest))
-	case d.known != d.current:
-		return place{}, corrupt("an id has no status that is not superseded")
-	case len(d.sparse) == 1 && len(d.dense) == 0:
-		return place{lone: d.sparse[0], exist: true}, nil
 	}
 	if statuses > 1 {
 		slices.Sort(d.sparse)
+	}
+	if err := d.standings(); err != nil {
+		return place{}, err
+	}
+	if len(d.sparse) == 1 && len(d.dense) == 0 {
+		return place{lone: d.sparse[0], exist: true}, nil
 	}
 	return place{block: &block{entries: slices.Clone(d.sparse), dense: slices.Clone(d.dense)}, exist: true}, nil
 }
 
 // sets reads what was told with one status.
 func (d *decoder) sets(status []byte) error {
-	s := &d.index.scratch
-	s.told, s.superseded = bitmap{}, bitmap{}
-	told, err := d.set(&s.told)
-	if err != nil {
+	told, superseded := &d.index.scratch.told, &d.index.scratch.superseded
+	if err := d.set(told); err != nil {
 		return err
 	}
-	superseded, err := d.set(&s.superseded)
-	if err != nil {
+	if err := d.set(superseded); err != nil {
 		return err
 	}
-	if told == 0 {
+	if told.n == 0 {
 		return corrupt("nothing was told with a status")
 	}
-	for i := range s.told {
-		told, superseded := s.told[i], s.superseded[i]
-		if superseded&^told != 0 {
-			return corrupt("an id was superseded that was not told")
-		}
-		if d.current[i]&(told&^superseded) != 0 {
-			return corrupt("an id has two statuses that are not superseded")
-		}
-		d.known[i] |= told
-		d.current[i] |= told &^ superseded
+	if c := d.index.codeOfRecord(status); told.n <= sparseLimit && c < entryCodes {
+		return d.addSparse(c, told.asOffsets(), superseded.asOffsets())
+	} else {
+		return d.addDense(c, told, superseded)
 	}
-	c := d.index.codeOfRecord(status)
-	if told > sparseLimit || c >= entryCodes {
-		set := dense{code: c, told: new(s.told)}
-		if superseded > 0 {
-			set.superseded = new(s.superseded)
+}
+
+var errSupersededUntold = corrupt("an id was superseded that was not told")
+
+func (d *decoder) addSparse(c code, told, superseded []uint32) error {
+	for _, offset := range told {
+		is := len(superseded) > 0 && superseded[0] == offset
+		if is {
+			superseded = superseded[1:]
 		}
-		d.dense = append(d.dense, set)
-		return nil
+		d.sparse = append(d.sparse, makeEntry(offset, c, is))
 	}
-	for start, end := s.told.nextRun(0); start < BlockSize; start, end = s.told.nextRun(end) {
-		for offset := start; offset < end; offset++ {
-			d.sparse = append(d.sparse, makeEntry(offset, c, s.superseded.has(offset)))
+	if len(superseded) > 0 {
+		return errSupersededUntold
+	}
+	return nil
+}
+
+func (d *decoder) addDense(c code, told, superseded *set) error {
+	added := dense{code: c, told: new(*told.asBitmap())}
+	if superseded.n > 0 {
+		added.superseded = new(*superseded.asBitmap())
+		for i, word := range added.superseded {
+			if word&^added.told[i] != 0 {
+				return errSupersededUntold
+			}
 		}
+	}
+	d.dense = append(d.dense, added)
+	return nil
+}
+
+var (
+	errTwoCurrent = corrupt("an id has two statuses that are not superseded")
+	errNoCurrent  = corrupt("an id has no status that is not superseded")
+)
+
+// standings checks that every id that was told has exactly one status that is not superseded.
+func (d *decoder) standings() error {
+	if len(d.dense) > 0 {
+		return d.denseStandings()
+	}
+	for rest := d.sparse; len(rest) > 0; {
+		n, current := 0, 0
+		for ; n < len(rest) && rest[n].offset() == rest[0].offset(); n++ {
+			if !rest[n].superseded() {
+				current++
+			}
+		}
+		switch {
+		case current > 1:
+			return errTwoCurrent
+		case current == 0:
+			return errNoCurrent
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+func (d *decoder) denseStandings() error {
+	var known, current bitmap
+	for _, e := range d.sparse {
+		known.add(e.offset())
+		if e.superseded() {
+			continue
+		}
+		if current.has(e.offset()) {
+			return errTwoCurrent
+		}
+		current.add(e.offset())
+	}
+	for _, set := range d.dense {
+		for i, told := range set.told {
+			known[i] |= told
+			if set.superseded != nil {
+				told &^= set.superseded[i]
+			}
+			if current[i]&told != 0 {
+				return errTwoCurrent
+			}
+			current[i] |= told
+		}
+	}
+	if known != current {
+		return errNoCurrent
 	}
 	return nil
 }
@@ -202,76 +264,4 @@ func (d *decoder) status() ([]byte, error) {
 		return nil, err
 	}
 	return d.take(n, "a status")
-}
-
-// set reads a set into m, which is empty, and says how many offsets it has.
-func (d *decoder) set(m *bitmap) (int, error) {
-	form, err := d.take(1, "a set")
-	if err != nil {
-		return 0, err
-	}
-	switch form[0] {
-	case formEmpty:
-		return 0, nil
-	case formArray:
-		return d.array(m)
-	case formRuns:
-		return d.runs(m)
-	case formBitmap:
-		words, err := d.take(bitmapBytes, "a bitmap")
-		if err != nil {
-			return 0, err
-		}
-		for i := range m {
-			m[i] = binary.LittleEndian.Uint64(words[8*i:])
-		}
-		return m.count(), nil
-	}
-	return 0, corrupt("a set has the unknown form %d", form[0])
-}
-
-func (d *decoder) array(m *bitmap) (int, error) {
-	n, err := d.number("offsets")
-	if err != nil {
-		return 0, err
-	}
-	least := 0
-	for range n {
-		gap, err := d.number("the distance of an offset")
-		if err != nil {
-			return 0, err
-		}
-		if gap >= BlockSize-least {
-			return 0, corrupt("an offset is beyond the block")
-		}
-		m.add(uint32(least + gap))
-		least += gap + 1
-	}
-	return n, nil
-}
-
-func (d *decoder) runs(m *bitmap) (int, error) {
-	n, err := d.number("runs")
-	if err != nil {
-		return 0, err
-	}
-	offsets, end := 0, uint32(0)
-	for range n {
-		gap, err := d.number("the distance of a run")
-		if err != nil {
-			return 0, err
-		}
-		more, err := d.number("the length of a run")
-		if err != nil {
-			return 0, err
-		}
-		start := int(leastStart(end)) + gap
-		if gap >= BlockSize || start+more >= BlockSize {
-			return 0, corrupt("a run is beyond the block")
-		}
-		end = uint32(start + more + 1)
-		m.addRange(uint32(start), end)
-		offsets += more + 1
-	}
-	return offsets, nil
 }

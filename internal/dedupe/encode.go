@@ -50,16 +50,29 @@ type scratch struct {
 	number           [8]byte
 	record           []byte
 	sets             []codedSet
-	entries          []entry
-	told, superseded bitmap
+	ranked           []ranked
 	runs             []run
+	bits             bitmap
+	entries          []entry
+	told, superseded set
 }
 
 // A codedSet is the set of one status: bitmaps, or entries of that status only.
 type codedSet struct {
 	dense
-	entries []entry
+	entries []ranked
 }
+
+// A ranked is an entry with its code in front, so that in ascending order those of a status are together.
+type ranked uint32
+
+func (e entry) ranked() ranked {
+	return ranked(uint32(e.code())<<(BlockBits+1) | e.offset()<<1 | uint32(e&1))
+}
+
+func (r ranked) code() code       { return code(r >> (BlockBits + 1)) }
+func (r ranked) offset() uint32   { return uint32(r) >> 1 & (BlockSize - 1) }
+func (r ranked) superseded() bool { return r&1 != 0 }
 
 // A run is the offsets from start to end-1.
 type run struct{ start, end uint32 }
@@ -78,9 +91,10 @@ func (x *Index) encode(number int64) []byte {
 		status := x.statuses[set.code]
 		r = binary.AppendUvarint(r, uint64(len(status)))
 		r = append(r, status...)
-		told, superseded := s.bitmaps(set)
-		r = s.appendSet(r, told)
-		r = s.appendSet(r, superseded)
+		s.toldRuns(set)
+		r = s.appendSet(r)
+		s.supersededRuns(set)
+		r = s.appendSet(r)
 	}
 	s.record = binary.LittleEndian.AppendUint32(r, s.checksum(number, r))
 	return s.record
@@ -88,55 +102,76 @@ func (x *Index) encode(number int64) []byte {
 
 // split fills s.sets with the statuses that are at p.
 func (s *scratch) split(p place) {
-	s.sets, s.entries = s.sets[:0], s.entries[:0]
+	s.sets, s.ranked = s.sets[:0], s.ranked[:0]
 	if p.block == nil {
-		s.entries = append(s.entries, p.lone)
+		s.ranked = append(s.ranked, p.lone.ranked())
 	} else {
-		s.entries = append(s.entries, p.block.entries...)
+		for _, e := range p.block.entries {
+			s.ranked = append(s.ranked, e.ranked())
+		}
 		for _, d := range p.block.dense {
 			s.sets = append(s.sets, codedSet{dense: d})
 		}
 	}
-	slices.SortFunc(s.entries, func(a, b entry) int { return int(a.code()) - int(b.code()) })
-	for from := 0; from < len(s.entries); {
-		c, to := s.entries[from].code(), from+1
-		for to < len(s.entries) && s.entries[to].code() == c {
+	slices.Sort(s.ranked)
+	for from := 0; from < len(s.ranked); {
+		c, to := s.ranked[from].code(), from+1
+		for to < len(s.ranked) && s.ranked[to].code() == c {
 			to++
 		}
-		s.sets = append(s.sets, codedSet{dense: dense{code: c}, entries: s.entries[from:to]})
+		s.sets = append(s.sets, codedSet{dense: dense{code: c}, entries: s.ranked[from:to]})
 		from = to
 	}
 }
 
-// bitmaps is the set as bitmaps; superseded is nil if there are none. The bitmaps are not to be changed.
-func (s *scratch) bitmaps(set *codedSet) (told, superseded *bitmap) {
-	if set.told != nil {
-		return set.told, set.superseded
+// toldRuns fills s.runs with what was told with a status.
+func (s *scratch) toldRuns(set *codedSet) {
+	s.runs = s.runs[:0]
+	s.bitmapRuns(set.told)
+	for _, r := range set.entries {
+		s.run(r.offset())
 	}
-	s.told, s.superseded = bitmap{}, bitmap{}
-	for _, e := range set.entries {
-		s.told.add(e.offset())
-		if e.superseded() {
-			s.superseded.add(e.offset())
-		}
-	}
-	return &s.told, &s.superseded
 }
 
-// appendSet appends the shortest form of m, which may be nil.
-func (s *scratch) appendSet(r []byte, m *bitmap) []byte {
-	if m == nil {
-		return append(r, formEmpty)
-	}
+// supersededRuns fills s.runs with what of it is superseded.
+func (s *scratch) supersededRuns(set *codedSet) {
 	s.runs = s.runs[:0]
-	offsets, arrayBytes, runBytes := 0, 0, 0
-	least := uint32(0)
+	s.bitmapRuns(set.superseded)
+	for _, r := range set.entries {
+		if r.superseded() {
+			s.run(r.offset())
+		}
+	}
+}
+
+// bitmapRuns appends the runs of m, which may be nil.
+func (s *scratch) bitmapRuns(m *bitmap) {
+	if m == nil {
+		return
+	}
 	for start, end := m.nextRun(0); start < BlockSize; start, end = m.nextRun(end) {
 		s.runs = append(s.runs, run{start, end})
-		offsets += int(end - start)
-		arrayBytes += varintLen(start-least) + int(end-start) - 1
-		runBytes += varintLen(start-leastStart(least)) + varintLen(end-start-1)
-		least = end
+	}
+}
+
+// run appends an offset behind those of all runs.
+func (s *scratch) run(offset uint32) {
+	if last := len(s.runs) - 1; last >= 0 && s.runs[last].end == offset {
+		s.runs[last].end++
+		return
+	}
+	s.runs = append(s.runs, run{offset, offset + 1})
+}
+
+// appendSet appends the shortest form of s.runs.
+func (s *scratch) appendSet(r []byte) []byte {
+	offsets, arrayBytes, runBytes := 0, 0, 0
+	least := uint32(0)
+	for _, run := range s.runs {
+		offsets += int(run.end - run.start)
+		arrayBytes += varintLen(run.start-least) + int(run.end-run.start) - 1
+		runBytes += varintLen(run.start-leastStart(least)) + varintLen(run.end-run.start-1)
+		least = run.end
 	}
 	arrayBytes += varintLen(uint32(offsets))
 	runBytes += varintLen(uint32(len(s.runs)))
@@ -148,8 +183,12 @@ func (s *scratch) appendSet(r []byte, m *bitmap) []byte {
 	case runBytes <= bitmapBytes:
 		return s.appendRuns(append(r, formRuns))
 	}
+	s.bits = bitmap{}
+	for _, run := range s.runs {
+		s.bits.addRange(run.start, run.end)
+	}
 	r = append(r, formBitmap)
-	for _, word := range m {
+	for _, word := range s.bits {
 		r = binary.LittleEndian.AppendUint64(r, word)
 	}
 	return r
