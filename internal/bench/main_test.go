@@ -45,6 +45,11 @@ func play(role string, args []string) error {
 		if addr, err = h.serve(); err != nil {
 			return err
 		}
+	case "live":
+		var err error
+		if addr, err = serveLive(args); err != nil {
+			return err
+		}
 	case "broker":
 		b, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0"})
 		if err != nil {
