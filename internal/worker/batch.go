@@ -38,7 +38,7 @@ func (c *Counts) add(d Counts) {
 
 // batchBytes is about how much of keys, values and headers one transaction holds before it is committed, though more
 // spans may be ready.
-const batchBytes = 2 << 20
+const batchBytes = 4 << 20
 
 // A batch is what the next transaction tells. Its memory is used again.
 type batch struct {

@@ -7,7 +7,7 @@ import (
 )
 
 // readBytes is about how much of answers that have been read may wait to be judged.
-const readBytes = 2 << 20
+const readBytes = 4 << 20
 
 // A queue holds the spans of a run that are read ahead, in order. One goroutine uses it.
 type queue struct {
