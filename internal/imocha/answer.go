@@ -18,12 +18,13 @@ func decodeOptions() []jsontext.Options {
 
 // An answer is a body while it is read.
 type answer struct {
-	body *body
-	dec  *jsontext.Decoder
-	each func(*Entry) error
+	source source
+	dec    *jsontext.Decoder
+	each   func(*Entry) error
 
 	result, attempts bool // were there
 	parser           entryParser
+	texts            slab
 	entry            Entry
 	stop             error // of each
 }
@@ -33,12 +34,17 @@ type notAnswer string
 
 func (n notAnswer) Error() string { return string(n) }
 
-var errStopped = errors.New("each has failed")
+var (
+	errStopped = errors.New("each has failed")
+	errUnequal = errors.New("an entry is valid to the parser alone")
+)
 
 // readAnswer reads the body to its end. It returns what is wrong with it, or the error with which each stopped it.
 func readAnswer(b *body, each func(*Entry) error) (problem *Error, stop error) {
-	a := &answer{body: b, dec: jsontext.NewDecoder(b, decodeOptions()...), each: each}
-	b.consumed = a.dec.InputOffset
+	a := &answer{source: source{body: b}, each: each}
+	defer a.source.release()
+	a.dec = jsontext.NewDecoder(&a.source, decodeOptions()...)
+	a.source.parsed = a.dec.InputOffset
 	err := a.envelope()
 	if a.stop != nil {
 		return nil, a.stop
@@ -71,8 +77,8 @@ func (a *answer) envelope() error {
 		return err
 	}
 	switch _, err := a.dec.ReadToken(); {
-	case a.body.failed():
-		return a.body.err
+	case a.source.body.failed():
+		return a.source.body.err
 	case !errors.Is(err, io.EOF):
 		return notAnswer("the answer goes on after its end")
 	}
@@ -119,34 +125,6 @@ func (a *answer) object(what string, member func(name string) error) error {
 	}
 }
 
-func (a *answer) entries() error {
-	token, err := a.dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	if token.Kind() != '[' {
-		return notAnswer(`"testAttempts" is not an array`)
-	}
-	for {
-		if a.dec.PeekKind() == ']' {
-			_, err := a.dec.ReadToken()
-			return err
-		}
-		value, err := a.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if int64(len(value)) > a.body.maxEntry {
-			return errTooLong
-		}
-		a.parser.parse(string(value), &a.entry)
-		if err := a.each(&a.entry); err != nil {
-			a.stop = err
-			return errStopped
-		}
-	}
-}
-
 // noErrors reads the value of "errors", which has to say that there are none.
 func (a *answer) noErrors() error {
 	token, err := a.dec.ReadToken()
@@ -177,13 +155,13 @@ func (a *answer) problem(err error) *Error {
 	case errors.As(err, &not):
 		e.what = string(not)
 	case errors.Is(err, errTooLong):
-		e.what = "an entry is longer than " + strconv.FormatInt(a.body.maxEntry, 10) + " bytes"
-	case a.body.failed():
-		return broken(a.body.err, e)
+		e.what = "an entry is longer than " + strconv.FormatInt(a.source.body.maxEntry, 10) + " bytes"
+	case a.source.body.failed():
+		return broken(a.source.body.err, e)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.what = "the answer is cut short"
 	default:
-		e.what = "the answer is not JSON from byte " + strconv.FormatInt(a.dec.InputOffset(), 10) + " on"
+		e.what = "the answer is not JSON from byte " + strconv.FormatInt(a.source.offset(), 10) + " on"
 	}
 	return e
 }

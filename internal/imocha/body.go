@@ -53,21 +53,18 @@ type body struct {
 	watch    *watchdog
 	maxEntry int64
 
-	read     int64        // bytes
-	consumed func() int64 // bytes that need no place in memory any more; nil: unlimited
-	err      error        // of the last read
+	buffers *buffers
+
+	read int64 // bytes
+	err  error // of the last read
 }
 
 func newBody(rc io.ReadCloser, watch *watchdog, maxEntry int64) *body {
-	return &body{rc: rc, watch: watch, maxEntry: maxEntry}
+	return &body{rc: rc, watch: watch, maxEntry: maxEntry, buffers: new(buffers)}
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
-		return 0, b.err
-	}
-	if b.consumed != nil && b.read-b.consumed() > b.maxEntry {
-		b.err = errTooLong
 		return 0, b.err
 	}
 	b.watch.start(b.watch.timeout)

@@ -38,6 +38,7 @@ type Client struct {
 	transport http.RoundTripper
 	own       *http.Transport // nil: the transport is the caller's
 	maxEntry  int64
+	buffers   buffers
 }
 
 // New checks cfg and names everything that is wrong with it. It asks nothing yet.

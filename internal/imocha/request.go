@@ -42,6 +42,7 @@ func (c *Client) ask(ctx context.Context, state attempt.State, w attempt.Window,
 		return unconnected(err), nil
 	}
 	b := newBody(resp.Body, watch, c.maxEntry)
+	b.buffers = &c.buffers
 	defer b.rc.Close()
 	if resp.StatusCode != http.StatusTooManyRequests {
 		c.pace.succeed(epoch)

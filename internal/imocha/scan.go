@@ -1,98 +1,186 @@
 package imocha
 
 import (
-	"strconv"
-	"strings"
+	"bytes"
+	"encoding/binary"
+	"math/bits"
 )
 
-// The functions of this file walk over JSON text that a parser has found valid (RFC 8259), and therefore need not ask
-// whether it ends.
+// The functions of this file walk over bytes that nobody has checked, and find the ends of JSON values (RFC 8259). What is no
+// JSON, or is cut, has none: they return none. As the parser of the envelope does, they take bytes that are not UTF-8, halves
+// of surrogate pairs, and objects with a name that comes twice.
 
-func skipSpace(s string, i int) int {
-	for s[i] <= ' ' { // no other control character can be here
+// none is the end of what has no end.
+const none = -1
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-// skipString is the end of the string that begins at i, and whether escapes are in it.
-func skipString(s string, i int) (end int, escaped bool) {
-	i++
-	quote := i + strings.IndexByte(s[i:], '"')
-	escape := strings.IndexByte(s[i:quote], '\\')
-	if escape < 0 {
-		return quote + 1, false
+// at tells whether c is in its place.
+func at(b []byte, i int, c byte) bool { return i < len(b) && b[i] == c }
+
+// scanValue is the end of the value that begins at i, and, if it is a string, whether escapes are in it. Arrays and objects
+// that lie deeper in it than depth have no end.
+func scanValue(b []byte, i, depth int) (end int, escaped bool) {
+	if i >= len(b) {
+		return none, false
 	}
-	for i += escape; s[i] != '"'; i++ {
-		if s[i] == '\\' {
-			i++
-		}
+	switch b[i] {
+	case '"':
+		return scanString(b, i)
+	case '{', '[':
+		return scanNested(b, i, depth), false
+	case 'n':
+		return scanLiteral(b, i, "null"), false
+	case 't':
+		return scanLiteral(b, i, "true"), false
+	case 'f':
+		return scanLiteral(b, i, "false"), false
 	}
-	return i + 1, true
+	return scanNumber(b, i), false
 }
 
-// skipValue is the end of the value that begins at i, and, if it is a string, whether escapes are in it.
-func skipValue(s string, i int) (end int, escaped bool) {
-	switch s[i] {
-	case '"':
-		return skipString(s, i)
-	case '{', '[':
-		return skipNested(s, i), false
+func scanLiteral(b []byte, i int, literal string) int {
+	if bytes.HasPrefix(b[i:], []byte(literal)) {
+		return i + len(literal)
 	}
-	for s[i] > ' ' && s[i] != ',' && s[i] != '}' && s[i] != ']' {
+	return none
+}
+
+// scanString is the end of the string that begins at i, and whether escapes are in it.
+func scanString(b []byte, i int) (end int, escaped bool) {
+	if !at(b, i, '"') {
+		return none, false
+	}
+	for i = skipPlain(b, i+1); i < len(b); i = skipPlain(b, i) {
+		switch b[i] {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			if i = scanEscape(b, i); i == none {
+				return none, false
+			}
+			escaped = true
+		default: // a control character
+			return none, false
+		}
+	}
+	return none, false
+}
+
+// skipPlain passes over characters that stand for themselves in a string, eight at a time. What it stops at is a quotation
+// mark, a backslash or a control character.
+func skipPlain(b []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		eight := binary.LittleEndian.Uint64(b[i:])
+		quote, escape := eight^'"'*ones, eight^'\\'*ones
+		// A byte's top bit is set where it is less than a space, or where a difference is nothing; and perhaps above the first such.
+		stops := ((eight-' '*ones)&^eight | (quote-ones)&^quote | (escape-ones)&^escape) & tops
+		if stops != 0 {
+			return i + bits.TrailingZeros64(stops)/8
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
 		i++
 	}
-	return i, false
+	return i
 }
 
-func skipNested(s string, i int) int {
-	for depth := 0; ; i++ {
-		switch s[i] {
-		case '"':
-			end, _ := skipString(s, i)
-			i = end - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
+// scanEscape is the end of the escape that begins at i.
+func scanEscape(b []byte, i int) int {
+	if i+1 >= len(b) {
+		return none
+	}
+	switch b[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		if i+6 > len(b) {
+			return none
+		}
+		for _, c := range b[i+2 : i+6] {
+			if digit := c >= '0' && c <= '9'; !digit && (c|0x20 < 'a' || c|0x20 > 'f') {
+				return none
 			}
 		}
+		return i + 6
 	}
+	return none
 }
 
-// parseInteger is the value of a JSON number that is exactly an int64, however it is spelt: 7, 7.0, 70e-1.
-func parseInteger(s string) (int64, bool) {
-	if c := s[0]; c != '-' && (c < '0' || c > '9') {
-		return 0, false
+// scanNumber is the end of the number that begins at i. One that ends with b may go on behind it, which no entry does.
+func scanNumber(b []byte, i int) int {
+	if at(b, i, '-') {
+		i++
 	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, true
+	whole := i
+	if at(b, i, '0') {
+		i++ // what follows is no part of it
+	} else if i = skipDigits(b, i); i == whole {
+		return none
 	}
-	mantissa, exponent := s, 0
-	if e := strings.IndexAny(s, "eE"); e >= 0 {
-		// One out of range becomes the greatest or least of an int, which is right too, but must not overflow below.
-		exponent, _ = strconv.Atoi(s[e+1:])
-		exponent = min(max(exponent, -1<<40), 1<<40)
-		mantissa = s[:e]
+	if at(b, i, '.') {
+		fraction := i + 1
+		if i = skipDigits(b, fraction); i == fraction {
+			return none
+		}
 	}
-	mantissa, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	exponent -= len(fraction)
-	digits := strings.TrimLeft(whole+fraction, "0")
-	significant := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(significant)
-	const mostDigits = 19 // of an int64
-	switch {
-	case significant == "":
-		return 0, true
-	case exponent < 0 || len(significant)+exponent > mostDigits:
-		return 0, false
+	if at(b, i, 'e') || at(b, i, 'E') {
+		i++
+		if at(b, i, '+') || at(b, i, '-') {
+			i++
+		}
+		exponent := i
+		if i = skipDigits(b, exponent); i == exponent {
+			return none
+		}
 	}
-	text := significant + strings.Repeat("0", exponent)
-	if negative {
-		text = "-" + text
+	return i
+}
+
+func skipDigits(b []byte, i int) int {
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil
+	return i
+}
+
+// scanNested is the end of the array or object that begins at i.
+func scanNested(b []byte, i, depth int) int {
+	if depth == 0 {
+		return none
+	}
+	object, last := b[i] == '{', byte(']')
+	if object {
+		last = '}'
+	}
+	if i = skipSpace(b, i+1); at(b, i, last) {
+		return i + 1
+	}
+	for {
+		if object {
+			if i, _ = scanString(b, i); i == none {
+				return none
+			}
+			if i = skipSpace(b, i); !at(b, i, ':') {
+				return none
+			}
+			i = skipSpace(b, i+1)
+		}
+		if i, _ = scanValue(b, i, depth-1); i == none {
+			return none
+		}
+		if i = skipSpace(b, i); at(b, i, last) {
+			return i + 1
+		}
+		if !at(b, i, ',') {
+			return none
+		}
+		i = skipSpace(b, i+1)
+	}
 }
