@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -15,8 +16,49 @@ import (
 // The error is a *RecordError for a record that cannot be used (the first one, if there are several), an *OpenError, or
 // the Reader's.
 func Recover(ctx context.Context, from Reader, at Partition, name attempt.Account) (*Account, error) {
-	r := recovery{
-		Account: Account{
+	r := RecoverAll(ctx, from, at, []attempt.Account{name})[name]
+	return r.Account, r.Err
+}
+
+// A Recovered is what Recover returns for one of several accounts.
+type Recovered struct {
+	Account *Account
+	Err     error
+}
+
+// RecoverAll is Recover for several accounts of a partition, which is read once for all of them. A record that cannot be
+// used stops only the account whose it is.
+func RecoverAll(ctx context.Context, from Reader, at Partition, names []attempt.Account) map[attempt.Account]Recovered {
+	all := make(map[attempt.Account]*recovery, len(names))
+	for _, name := range names {
+		all[name] = newRecovery(at, name)
+	}
+	end, err := readWhole(ctx, from, at, func(record kafkatx.Record) error {
+		name, _, _ := bytes.Cut(record.Key, []byte("/"))
+		if r := all[attempt.Account(name)]; r != nil {
+			r.take(record)
+		}
+		return nil
+	})
+	out := make(map[attempt.Account]Recovered, len(all))
+	for name, r := range all {
+		failed := err
+		if failed == nil {
+			failed = r.finish(end)
+		}
+		if failed != nil {
+			out[name] = Recovered{Err: fmt.Errorf("recover account %s: %w", name, failed)}
+			continue
+		}
+		r.Read = end
+		out[name] = Recovered{Account: r.Account}
+	}
+	return out
+}
+
+func newRecovery(at Partition, name attempt.Account) *recovery {
+	return &recovery{
+		Account: &Account{
 			Name:    name,
 			Index:   dedupe.New(),
 			Letters: dedupe.NewLetters(),
@@ -26,15 +68,6 @@ func Recover(ctx context.Context, from Reader, at Partition, name attempt.Accoun
 		failed:   map[string]*RecordError{},
 		progress: map[string]progressRecord{},
 	}
-	end, err := readWhole(ctx, from, at, r.take)
-	if err == nil {
-		err = r.finish(end)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("recover account %s: %w", name, err)
-	}
-	r.Read = end
-	return &r.Account, nil
 }
 
 // A progressRecord is the last one of a replay. They are rewritten as often as the checkpoint.
@@ -44,7 +77,7 @@ type progressRecord struct {
 }
 
 type recovery struct {
-	Account
+	*Account
 	failed map[string]*RecordError // by key, until a later record replaces it
 	// checkpoint is the last one's record. It may have been rewritten a thousand times, and decoding all of them would
 	// take longer than all the rest.
@@ -57,10 +90,10 @@ type recovery struct {
 }
 
 // take uses one record. Only the last one of each key counts, and which one that is shows at the end of the log.
-func (r *recovery) take(record kafkatx.Record) error {
+func (r *recovery) take(record kafkatx.Record) {
 	k, ours, err := parseKey(r.Name, record.Key)
 	if !ours {
-		return nil
+		return
 	}
 	if err == nil {
 		err = r.use(k, record)
@@ -70,7 +103,6 @@ func (r *recovery) take(record kafkatx.Record) error {
 	} else if len(r.failed) > 0 {
 		delete(r.failed, string(record.Key))
 	}
-	return nil
 }
 
 func (r *recovery) fail(key string, offset int64, err error) {

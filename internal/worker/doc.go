@@ -4,7 +4,8 @@
 // # Idea
 //
 // An account is worked on by one session at a time. A session begins in one way, whatever was before: it takes the
-// account's transactional id, which fences and finishes whoever had it, and reads the account's memory from the log. Then
+// account's transactional id, which fences and finishes whoever had it, and reads the account's memory from the log: together
+// with others that begin and lie in the same partition, which is read once for all of them (recovery.go). Then
 // it reads span by span. Spans are fetched side by side, judged in order, and committed in order; a transaction takes
 // every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint.
 //

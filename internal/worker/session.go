@@ -48,7 +48,7 @@ func (a *account) session(ctx context.Context) error {
 		return fmt.Errorf("take over: %w", err)
 	}
 	began := a.worker.now()
-	memory, err := state.Recover(ctx, a.worker.Kafka, a.at, a.name)
+	memory, err := a.worker.recovery[a.at.Partition].account(ctx, a.name)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 type Worker struct {
 	Config
 	listeners []*listener // of each partition of the state topic
+	recovery  []*recovery // of each partition too
 	places    places
 	settled   settlement
 
@@ -41,8 +42,10 @@ func New(c Config) *Worker {
 	if w.RequestInterval == 0 {
 		w.RequestInterval = requestInterval
 	}
+	room := make(chan struct{}, recoverAtOnce)
 	for partition := range c.Topics.State.Partitions {
 		at := state.Partition{Topic: c.Topics.State.Name, Partition: partition}
+		w.recovery = append(w.recovery, newRecovery(w.Kafka, at, room))
 		w.listeners = append(w.listeners, newListener(w.Kafka, at, w.RequestInterval, w.Log))
 	}
 	w.SetAccounts(c.Accounts)
