@@ -50,19 +50,23 @@ type batchIdentity struct {
 // nextSequence is the sequence number n records after s: numbers wrap from 2^31-1 to 0.
 func nextSequence(s int32, n int) int32 { return int32((int64(s) + int64(n)) & math.MaxInt32) }
 
-// appendBatch appends a transactional record batch with the records that index points at, in this order. Records
+// An entry is a record of a batch: its place among all records, and the size of its body, which is found out once.
+type entry struct{ at, size int32 }
+
+// appendBatch appends a transactional record batch with the records that entries name, in this order. Records
 // without a time get now. scratch is used for compression and returned for the next call.
 func (c *codecs) appendBatch(
-	dst, scratch []byte, id batchIdentity, codec kafka.Compression, now time.Time, records []Record, index []int32,
+	dst, scratch []byte, id batchIdentity, codec kafka.Compression, now time.Time, records []Record, entries []entry,
 ) (batch, rest []byte, err error) {
 	start := len(dst)
 	dst = append(dst, make([]byte, batchHeaderSize)...)
 
-	base, latest := timestamps(records, index, now)
+	base := millis(records[entries[0].at].Time, now) // what the other times are relative to
+	var latest int64
 	if codec == 0 {
-		dst = appendRecords(dst, records, index, base, now)
+		dst, latest = appendRecords(dst, records, entries, base, now)
 	} else {
-		scratch = appendRecords(scratch[:0], records, index, base, now)
+		scratch, latest = appendRecords(scratch[:0], records, entries, base, now)
 		if dst, err = c.compress(dst, scratch, codec); err != nil {
 			return dst[:start], scratch, fmt.Errorf("compress a batch: %w", err)
 		}
@@ -76,28 +80,15 @@ func (c *codecs) appendBatch(
 	binary.BigEndian.PutUint32(b[atLeaderEpoch:], math.MaxUint32) // -1: the broker fills it in
 	b[atMagic] = magicV2
 	binary.BigEndian.PutUint16(b[atAttributes:], uint16(codec)|attrTransactional)
-	binary.BigEndian.PutUint32(b[atLastOffsetDelta:], uint32(len(index)-1))
+	binary.BigEndian.PutUint32(b[atLastOffsetDelta:], uint32(len(entries)-1))
 	binary.BigEndian.PutUint64(b[atBaseTimestamp:], uint64(base))
 	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(latest))
 	binary.BigEndian.PutUint64(b[atProducerID:], uint64(id.producerID))
 	binary.BigEndian.PutUint16(b[atProducerEpoch:], uint16(id.epoch))
 	binary.BigEndian.PutUint32(b[atBaseSequence:], uint32(id.sequence))
-	binary.BigEndian.PutUint32(b[atRecordCount:], uint32(len(index)))
+	binary.BigEndian.PutUint32(b[atRecordCount:], uint32(len(entries)))
 	binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], castagnoli))
 	return dst, scratch, nil
-}
-
-// timestamps returns the first record's time, which the others are relative to, and the latest.
-func timestamps(records []Record, index []int32, now time.Time) (base, latest int64) {
-	latest = math.MinInt64
-	for i, at := range index {
-		t := millis(records[at].Time, now)
-		if i == 0 {
-			base = t
-		}
-		latest = max(latest, t)
-	}
-	return base, latest
 }
 
 func millis(t, now time.Time) int64 {
@@ -107,20 +98,28 @@ func millis(t, now time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func appendRecords(dst []byte, records []Record, index []int32, base int64, now time.Time) []byte {
-	for delta, at := range index {
-		dst = appendRecord(dst, &records[at], int64(delta), millis(records[at].Time, now)-base)
+// appendRecords appends the records of a batch whose times are relative to base, and returns the latest of them.
+func appendRecords(dst []byte, records []Record, entries []entry, base int64, now time.Time) (_ []byte, latest int64) {
+	latest = base
+	for delta, e := range entries {
+		r := &records[e.at]
+		t := millis(r.Time, now)
+		latest = max(latest, t)
+		dst = r.append(dst, int(e.size), int64(delta), t-base)
 	}
-	return dst
+	return dst, latest
 }
 
-// appendRecord appends: length, attributes, timestamp delta, offset delta, key, value, headers.
-func appendRecord(dst []byte, r *Record, offsetDelta, timeDelta int64) []byte {
-	dst = binary.AppendVarint(dst, int64(1+varintSize(timeDelta)+varintSize(offsetDelta)+r.bodySize()))
+// append appends: length, attributes, timestamp delta, offset delta, key, value, headers.
+func (r *Record) append(dst []byte, bodySize int, offsetDelta, timeDelta int64) []byte {
+	dst = binary.AppendVarint(dst, int64(1+varintSize(timeDelta)+varintSize(offsetDelta)+bodySize))
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, timeDelta)
 	dst = binary.AppendVarint(dst, offsetDelta)
-	return r.appendBody(dst)
+	if r.Body != nil {
+		return append(dst, r.Body...)
+	}
+	return AppendBody(dst, r.Key, r.Value, r.Headers)
 }
 
 func appendNullable(dst, b []byte) []byte {

@@ -46,12 +46,17 @@ func golden(t *testing.T, codec string) logBatch {
 	return b
 }
 
-func upTo(n int) []int32 {
-	var index []int32
-	for i := range n {
-		index = append(index, int32(i))
+// entriesOf are entries for some records, or for all.
+func entriesOf(records []Record, some ...int) (entries []entry) {
+	if some == nil {
+		for i := range records {
+			some = append(some, i)
+		}
 	}
-	return index
+	for _, at := range some {
+		entries = append(entries, entry{int32(at), int32(records[at].bodySize())})
+	}
+	return entries
 }
 
 // Our bytes are those of Apache Kafka's own producer.
@@ -59,7 +64,7 @@ func TestBatchIsJavas(t *testing.T) {
 	want := golden(t, "none")
 	records := goldenRecords()
 	c := newCodecs()
-	got, _, err := c.appendBatch(nil, nil, batchIdentity{want.producerID(), 0, 0}, 0, time.Now(), records, upTo(len(records)))
+	got, _, err := c.appendBatch(nil, nil, batchIdentity{want.producerID(), 0, 0}, 0, time.Now(), records, entriesOf(records))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +209,7 @@ func TestBatchRoundTrip(t *testing.T) {
 		id := batchIdentity{
 			rapid.Int64().Draw(rt, "producer"), rapid.Int16().Draw(rt, "epoch"), rapid.Int32Range(0, math.MaxInt32).Draw(rt, "sequence"),
 		}
-		b, _, err := c.appendBatch(nil, nil, id, codec, time.Now(), records, upTo(len(records)))
+		b, _, err := c.appendBatch(nil, nil, id, codec, time.Now(), records, entriesOf(records))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -224,7 +229,7 @@ func TestBatchRoundTrip(t *testing.T) {
 func TestBatchOfSome(t *testing.T) {
 	c := newCodecs()
 	all := goldenRecords()
-	b, _, err := c.appendBatch(nil, nil, batchIdentity{}, kafka.Zstd, time.Now(), all, []int32{2, 0, 50})
+	b, _, err := c.appendBatch(nil, nil, batchIdentity{}, kafka.Zstd, time.Now(), all, entriesOf(all, 2, 0, 50))
 	if err != nil {
 		t.Fatal(err)
 	}

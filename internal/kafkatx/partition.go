@@ -21,7 +21,7 @@ const (
 // partitionWrite is what a transaction writes to one partition.
 type partitionWrite struct {
 	topicPartition
-	index    []int32  // its records, in order
+	entries  []entry  // its records, in order; with sizes as far as they are cut
 	sequence int32    // of the first of them
 	cut      int      // how many of them are in batches, or acknowledged
 	limit    int      // bytes of input per batch
@@ -32,7 +32,7 @@ type partitionWrite struct {
 
 // batch is a run of a partition's records.
 type batch struct {
-	from, to int    // in partitionWrite.index
+	from, to int    // in partitionWrite.entries
 	size     int    // bytes of input
 	wire     []byte // as in a produce request, with the length in front; it never changes
 	loose    bool   // an unanswered request may still be reading wire
@@ -55,10 +55,10 @@ func groupRecords(records []Record, next map[topicPartition]int32) ([]*partition
 				writes = append(writes, w)
 			}
 		}
-		w.index = append(w.index, int32(i))
+		w.entries = append(w.entries, entry{at: int32(i)})
 	}
 	for _, w := range writes {
-		next[w.topicPartition] = nextSequence(w.sequence, len(w.index))
+		next[w.topicPartition] = nextSequence(w.sequence, len(w.entries))
 	}
 	return writes, nil
 }
@@ -66,9 +66,11 @@ func groupRecords(records []Record, next map[topicPartition]int32) ([]*partition
 // cutBatch appends the next run of records to the partition's batches, or returns nil if all are in one.
 func (w *partitionWrite) cutBatch(records []Record) *batch {
 	b := &batch{from: w.cut, to: w.cut}
-	for b.to < len(w.index) {
-		// The bound need not be exact: 10 bytes stand for the attributes, the deltas and the length.
-		n := records[w.index[b.to]].bodySize() + 10
+	for b.to < len(w.entries) {
+		e := &w.entries[b.to]
+		size := records[e.at].bodySize()
+		e.size = int32(size) // one that is beyond it is never sent
+		n := size + 10       // about what attributes, deltas and length take
 		if b.to > b.from && b.size+n > w.limit {
 			break
 		}
@@ -114,7 +116,7 @@ func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now tim
 		scratch = slices.Grow(scratch, b.size) // once, not step by step
 	}
 	wire, scratch, err := p.client.codecs.appendBatch(append(buffers.get(), 0, 0, 0, 0), scratch, id, p.codec, now,
-		records, w.index[b.from:b.to])
+		records, w.entries[b.from:b.to])
 	buffers.put(scratch)
 	if err != nil {
 		return joined(ErrRejected, err)
@@ -128,6 +130,6 @@ func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now tim
 }
 
 func (w *partitionWrite) tooLarge(b *batch, records []Record, size int, err error) error {
-	i := int(w.index[b.from])
+	i := int(w.entries[b.from].at)
 	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: records[i].key(), Size: size, Err: err}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"attemptstream/internal/kafkatx"
 
@@ -30,7 +31,8 @@ func (b *broker) franz(t testing.TB, topic string, transactional bool, codec kgo
 		kgo.SeedBrokers(b.addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codec),
 	}
 	if transactional {
-		opts = append(opts, kgo.TransactionalID(name(t, "franz")))
+		// It stays open while all of a log is read over and over, which takes a busy machine more than the usual 40 seconds.
+		opts = append(opts, kgo.TransactionalID(name(t, "franz")), kgo.TransactionTimeout(5*time.Minute))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

@@ -68,7 +68,7 @@ func logged(producer int64, attributes uint16, base, last int64, offsets ...int6
 			r = Record{Key: []byte{0, 0, 0, byte(o - base)}, Value: []byte("v")} // 0: abort, 1: commit
 			o = base
 		}
-		b = appendRecord(b, &r, o-base, 0)
+		b = r.append(b, r.bodySize(), o-base, 0)
 	}
 	binary.BigEndian.PutUint64(b[atBaseOffset:], uint64(base))
 	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-lengthPrefix))

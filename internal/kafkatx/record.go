@@ -38,15 +38,7 @@ func AppendBody(dst, key, value []byte, headers []kafka.Header) []byte {
 	return dst
 }
 
-// appendBody appends the record's body.
-func (r *Record) appendBody(dst []byte) []byte {
-	if r.Body != nil {
-		return append(dst, r.Body...)
-	}
-	return AppendBody(dst, r.Key, r.Value, r.Headers)
-}
-
-// bodySize is the number of bytes that appendBody appends.
+// bodySize is the length of the record's body.
 func (r *Record) bodySize() int {
 	if r.Body != nil {
 		return len(r.Body)

@@ -159,7 +159,7 @@ func (w *partitionWrite) nameRecord(err error) error {
 	var e *refusal
 	if b := w.batches[0]; errors.As(err, &e) && e.record >= 0 {
 		if at := b.from + e.record; at < b.to {
-			e.record = int(w.index[at])
+			e.record = int(w.entries[at].at)
 		} else {
 			e.record = -1
 		}
