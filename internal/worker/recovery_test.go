@@ -81,8 +81,13 @@ func TestRecoveryGoesOnWithoutItsReader(t *testing.T) {
 		busy := recovered(t.Context(), r, "busy") // so that the others are read for together
 		synctest.Wait()
 		removed, remove := context.WithCancel(t.Context())
-		ended := map[string]chan error{"a": recovered(removed, r, "a"), "b": recovered(removed, r, "b"), "c": recovered(t.Context(), r, "c")}
-		time.Sleep(90 * time.Second) // one of the three is reading
+		ended := map[string]chan error{}
+		for _, name := range []string{"a", "b"} {
+			ended[name] = recovered(removed, r, name)
+			synctest.Wait()
+		}
+		ended["c"] = recovered(t.Context(), r, "c")
+		time.Sleep(90 * time.Second) // the first of the three is reading
 		if err := <-busy; err != nil {
 			t.Error(err)
 		}
