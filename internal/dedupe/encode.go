@@ -77,9 +77,9 @@ func (r ranked) superseded() bool { return r&1 != 0 }
 // A run is the offsets from start to end-1.
 type run struct{ start, end uint32 }
 
-// encode returns the record of a block that exists, in memory that the next call uses again.
-func (x *Index) encode(number int64) []byte {
-	p, s := x.find(number), &x.scratch
+// encode returns the record of what is at p, in memory that the next call uses again.
+func (x *Index) encode(number int64, p place) []byte {
+	s := &x.scratch
 	s.split(p)
 	slices.SortFunc(s.sets, func(a, b codedSet) int {
 		return strings.Compare(string(x.statuses[a.code]), string(x.statuses[b.code]))

@@ -43,7 +43,7 @@ type Index struct {
 	codes    map[attempt.Status]code
 	statuses []attempt.Status // by code
 
-	staged map[int64]place // what the blocks that changed since the last Commit or Rollback were before
+	staged map[int64]change // since the last Commit or Rollback, by block
 	near   cursor
 
 	now, committed totals
@@ -62,7 +62,7 @@ func New() *Index {
 		lone:   map[int64]entry{},
 		blocks: map[int64]*block{},
 		codes:  map[attempt.Status]code{},
-		staged: map[int64]place{},
+		staged: map[int64]change{},
 	}
 }
 
@@ -76,7 +76,7 @@ func (x *Index) Look(id int64, s attempt.Status) Standing {
 func (x *Index) Tell(id int64, s attempt.Status) {
 	c, offset := x.codeOf(s), offsetOf(id)
 	standing := x.at(BlockOf(id)).look(offset, c)
-	if standing.Others || standing.Superseded {
+	if standing.Others {
 		b := x.open()
 		size := b.bytes()
 		b.supersedeOthers(offset, c)

@@ -120,6 +120,12 @@ func TestIndexIsTheModel(t *testing.T) {
 					tell(t, from+i*step, s, late)
 				}
 			},
+			"look": func(t *rapid.T) {
+				id, s := id.Draw(t, "id"), status.Draw(t, "status")
+				if got, want := x.Look(id, s), now.look(id, s); got != want {
+					t.Fatalf("Look(%d, %q) is %+v, want %+v", id, s, got, want)
+				}
+			},
 			"commit": func(*rapid.T) {
 				persist(t, x, log)
 				x.Commit()

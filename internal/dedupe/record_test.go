@@ -154,7 +154,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	flipped := sealed(7, good)
 	flipped[6] ^= 1
-	bitmap := strings.Repeat("\x00", 512)
+	bitmap, all, even := strings.Repeat("\x00", 512), strings.Repeat("\xff", 512), strings.Repeat("\x55", 512)
 	tests := map[string]struct {
 		record []byte
 		want   error
@@ -192,6 +192,11 @@ func TestLoadRefuses(t *testing.T) {
 		"superseded but not told":       {sealed(7, "\x01\x01\x01A\x01\x01\x05\x01\x01\x06"), dedupe.ErrCorrupt, "not told"},
 		"superseded by nothing":         {sealed(7, "\x01\x01\x01A\x01\x01\x05\x01\x01\x05"), dedupe.ErrCorrupt, "no status"},
 		"two that are not superseded":   {sealed(7, "\x01\x02\x01A\x01\x01\x05\x00\x01B\x01\x01\x05\x00"), dedupe.ErrCorrupt, "two statuses"},
+		"superseded of many, not told":  {sealed(7, "\x01\x01\x01A\x03"+even+"\x01\x01\x05"), dedupe.ErrCorrupt, "not told"},
+		"many superseded by nothing":    {sealed(7, "\x01\x01\x01A\x03"+all+"\x03"+all), dedupe.ErrCorrupt, "no status"},
+		"one of many has two statuses":  {sealed(7, "\x01\x02\x01A\x03"+all+"\x00\x01B\x01\x01\x05\x00"), dedupe.ErrCorrupt, "two statuses"},
+		"one beside many has two":       {sealed(7, "\x01\x03\x01A\x03"+even+"\x00\x01B\x01\x01\x05\x00\x01C\x01\x01\x05\x00"), dedupe.ErrCorrupt, "two statuses"},
+		"many have two statuses":        {sealed(7, "\x01\x02\x01A\x03"+all+"\x00\x01B\x03"+even+"\x00"), dedupe.ErrCorrupt, "two statuses"},
 		"all of an id's are superseded": {sealed(7, "\x01\x02\x01A\x01\x01\x05\x01\x01\x05\x01B\x01\x02\x05\x00\x01\x01\x05"), dedupe.ErrCorrupt, "no status"},
 	}
 	for name, test := range tests {

@@ -5,12 +5,14 @@ import (
 	"slices"
 )
 
+// A change is what a transaction made of a block.
+type change struct{ before, now place }
+
 // insert stages that offset, of the block at the cursor, was told with a status that it did not have.
 func (x *Index) insert(offset uint32, c code, superseded bool) {
 	x.now.told++
 	if !x.near.exist && c < entryCodes {
-		x.stage()
-		x.put(x.near.number, place{lone: makeEntry(offset, c, superseded), exist: true})
+		x.replace(place{lone: makeEntry(offset, c, superseded), exist: true})
 		return
 	}
 	b := x.open()
@@ -19,37 +21,40 @@ func (x *Index) insert(offset uint32, c code, superseded bool) {
 	x.now.bytes += int64(b.bytes() - size)
 }
 
-// open is the block at the cursor, to be changed.
+// open is the block at the cursor, to be changed. The first change of a block in a transaction is made to a copy.
 func (x *Index) open() *block {
 	at := &x.near
-	x.stage()
 	if at.block == nil {
 		b := &block{}
 		if at.exist {
 			b.entries = []entry{at.lone}
 		}
-		x.put(at.number, place{block: b, exist: true})
 		x.now.bytes += int64(b.bytes())
+		x.replace(place{block: b, exist: true})
+		return b
+	}
+	if at.staged {
+		return at.block
+	}
+	if _, at.staged = x.staged[at.number]; !at.staged {
+		b := at.block.clone()
+		x.now.bytes += int64(b.bytes() - at.block.bytes())
+		x.replace(place{block: b, exist: true})
 	}
 	return at.block
 }
 
-// stage keeps what is at the cursor for Rollback. The first change of a block in a transaction is made to a copy.
-func (x *Index) stage() {
+// replace stages that p takes the place at the cursor.
+func (x *Index) replace(p place) {
 	at := &x.near
-	if at.staged {
-		return
+	c, again := x.staged[at.number]
+	if !again {
+		c.before = at.place
 	}
+	c.now = p
+	x.staged[at.number] = c
+	x.put(at.number, p)
 	at.staged = true
-	if _, again := x.staged[at.number]; again {
-		return
-	}
-	x.staged[at.number] = at.place
-	if at.block != nil {
-		copied := at.block.clone()
-		x.now.bytes += int64(copied.bytes() - at.block.bytes())
-		x.put(at.number, place{block: copied, exist: true})
-	}
 }
 
 // DirtyBlocks is the number of blocks that changed since the last Commit or Rollback: the records that Dirty yields.
@@ -59,7 +64,7 @@ func (x *Index) DirtyBlocks() int { return len(x.staged) }
 // at the first error, which it returns. The record is valid only until yield returns.
 func (x *Index) Dirty(yield func(block int64, record []byte) error) error {
 	for _, number := range slices.Sorted(maps.Keys(x.staged)) {
-		if err := yield(number, x.encode(number)); err != nil {
+		if err := yield(number, x.encode(number, x.staged[number].now)); err != nil {
 			return err
 		}
 	}
@@ -74,8 +79,8 @@ func (x *Index) Commit() {
 
 // Rollback takes back every change since the last Commit.
 func (x *Index) Rollback() {
-	for number, p := range x.staged {
-		x.put(number, p)
+	for number, c := range x.staged {
+		x.put(number, c.before)
 	}
 	x.now = x.committed
 	x.settle()
@@ -89,7 +94,7 @@ func (x *Index) settle() {
 	if len(x.staged) < largeTransaction {
 		clear(x.staged)
 	} else {
-		x.staged = map[int64]place{}
+		x.staged = map[int64]change{}
 	}
 	x.near.staged = false
 }
