@@ -2,7 +2,6 @@ package complete
 
 import (
 	"errors"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -20,7 +19,8 @@ type Answer struct {
 	At        time.Time // when it had been read
 	Doubtful  bool      // it may have been cut, and nothing can tell
 
-	memory int // about what it takes: short entries take more than their text
+	memory  int              // about what it takes: short entries take more than their text
+	members []attempt.Member // memory for those of the attempts; its length is used
 }
 
 // Limits of an answer that is held in memory at once. One with more text than the first is read in narrower windows; where
@@ -29,6 +29,9 @@ const (
 	divisibleBytes   = 4 << 20
 	indivisibleBytes = 512 << 20
 )
+
+// mostMembers is for how many members memory is taken ahead.
+const mostMembers = 1 << 10
 
 // What entries take beside their text.
 const (
@@ -55,9 +58,24 @@ func (a *Answer) add(e *imocha.Entry) {
 	}
 	a.Bytes += len(e.Attempt.Raw)
 	a.memory += len(e.Attempt.Raw) + attemptBytes + len(e.Attempt.Additional)*memberBytes
-	kept := e.Attempt
-	kept.Additional = slices.Clone(kept.Additional) // the client clears what e holds, and uses it again
-	a.Attempts = append(a.Attempts, kept)
+	a.Attempts = append(a.Attempts, e.Attempt)
+	a.Attempts[len(a.Attempts)-1].Additional = a.keep(e.Attempt.Additional)
+}
+
+// keep copies members, since the client clears what it hands out, and uses it again. Memory is taken for as many more
+// attempts with as many members as there is room for, so that it is not taken for each one.
+func (a *Answer) keep(members []attempt.Member) []attempt.Member {
+	n := len(members)
+	if n == 0 {
+		return nil
+	}
+	if cap(a.members)-len(a.members) < n {
+		alike := 1 + cap(a.Attempts) - len(a.Attempts)
+		a.members = make([]attempt.Member, 0, max(n, min(n*alike, mostMembers)))
+	}
+	from := len(a.members)
+	a.members = append(a.members, members...)
+	return a.members[from:len(a.members):len(a.members)]
 }
 
 // join adds what part shows beyond the entries that are shown already, and counts it among them.

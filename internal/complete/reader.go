@@ -24,7 +24,8 @@ type Reader struct {
 	// Trust is what is known of how long answers can be. It learns from every answer that is read.
 	Trust Trust
 
-	most int // instead of indivisibleBytes; 0: that
+	lengths lengths
+	most    int // instead of indivisibleBytes; 0: that
 }
 
 // A Finding is what is known of an answer's completeness.
@@ -46,6 +47,9 @@ func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window,
 	err = r.Request(ctx, state, w, func() func(*imocha.Entry) error {
 		a = &Answer{State: state}
 		return func(e *imocha.Entry) error {
+			if a.Length == 0 {
+				a.Attempts = make([]attempt.Attempt, 0, min(r.lengths.likely(state), r.Longest+1))
+			}
 			a.add(e)
 			switch {
 			case smallest:
@@ -59,6 +63,9 @@ func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window,
 		}
 	})
 	a.At = r.Now()
+	if err == nil {
+		r.lengths.set(state, len(a.Attempts))
+	}
 	return a, err
 }
 
