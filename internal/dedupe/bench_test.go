@@ -115,6 +115,29 @@ func BenchmarkTell(b *testing.B) {
 	}
 }
 
+// BenchmarkJudge looks at new ids and tells them, as the worker does, in transactions of 8,000.
+func BenchmarkJudge(b *testing.B) {
+	for _, s := range spreads {
+		b.Run(s.name, func(b *testing.B) {
+			const n = 1_000_000
+			x := filled(s, n)
+			i := int64(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				if !x.Look(s.id(i), statusOf(i)).Told {
+					x.Tell(s.id(i), statusOf(i))
+				}
+				if i++; i%8000 == 0 {
+					if err := x.Dirty(func(int64, []byte) error { return nil }); err != nil {
+						b.Fatal(err)
+					}
+					x.Commit()
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLoad10M(b *testing.B) {
 	const n = 10_000_000
 	for _, s := range spreads {
