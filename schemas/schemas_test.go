@@ -249,6 +249,14 @@ func TestAsyncAPIMessages(t *testing.T) {
 		Account: "a.b_c-1", State: attempt.Expired, Window: window, ObservedAt: window.End.Time(), Replay: "r-1", CameBack: true,
 		Attempt: attempt.Attempt{ID: -1 << 63, Status: "Expired"},
 	}
+	record, err := eventtest.Record(encoder.Form(&o).AppendBody(nil, &o.Attempt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headers []event.Header
+	for _, h := range record.Headers {
+		headers = append(headers, event.Header(h))
+	}
 	letter := event.DeadLetter{Account: "default", State: attempt.Cancelled, Window: window, Reason: "not an object", Raw: "[]"}
 	messages := load(t, schemas.AsyncAPI)["components"].(map[string]any)["messages"].(map[string]any)
 	for name, sent := range map[string]struct {
@@ -257,7 +265,7 @@ func TestAsyncAPIMessages(t *testing.T) {
 		key     []byte
 		schema  string // of the payload, in the message
 	}{
-		"TestAttemptObserved": {encoder.Headers(&o), string(encoder.AppendValue(nil, &o)), event.AppendKey(nil, o.Attempt.ID), "/payload/schema"},
+		"TestAttemptObserved": {headers, string(record.Value), record.Key, "/payload/schema"},
 		"DeadLetter":          {letter.Headers(), letter.Raw, letter.AppendKey(nil), "/payload"},
 	} {
 		at := "/components/messages/" + name

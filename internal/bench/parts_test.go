@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
+	"github.com/segmentio/kafka-go/protocol/findcoordinator"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
 	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/protocol/produce"
@@ -41,11 +42,11 @@ func BenchmarkEncoder(b *testing.B) {
 				b.Fatal(err)
 			}
 			told := observations(perTransaction)
-			var records rendered
+			var made records
 			used := ownCPU()
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Commit(b.Context(), records.render(encoder, to.topic, told)); err != nil {
+				if err := p.Commit(b.Context(), made.of(encoder, to.topic, told)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -73,28 +74,35 @@ func observations(n int) []event.Observation {
 	return told
 }
 
-// rendered is memory for records, used again.
-type rendered struct {
+// records are memory for records, used again.
+type records struct {
 	records []kafkatx.Record
-	text    []byte
+	bodies  []body
 	key     []byte
 }
 
-// render renders as the worker does: in answers of a thousand attempts.
-func (r *rendered) render(encoder *event.Encoder, topic string, told []event.Observation) []kafkatx.Record {
-	const room, answer = 1024, 1000
-	r.text = slices.Grow(r.text[:0], room*len(told)) // what is handed out must not move
-	r.records = r.records[:0]
+// A body is an event that is rendered in its batch, as the worker has it done.
+type body struct {
+	form    *event.Form
+	attempt *attempt.Attempt
+}
+
+func (b *body) Size() int                { return b.form.BodySize(b.attempt) }
+func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attempt) }
+
+// of are the records of what was told in answers of a thousand attempts.
+func (r *records) of(encoder *event.Encoder, topic string, told []event.Observation) []kafkatx.Record {
+	const answer = 1000
+	r.records, r.bodies = r.records[:0], slices.Grow(r.bodies[:0], len(told))
 	var form *event.Form
 	for i := range told {
 		o := &told[i]
 		if i%answer == 0 {
 			form = encoder.Form(o)
 		}
-		from := len(r.text)
-		r.text = form.AppendBody(r.text, &o.Attempt)
+		r.bodies = append(r.bodies, body{form, &o.Attempt})
 		r.key = event.AppendKey(r.key[:0], o.Attempt.ID)
-		r.records = append(r.records, kafkatx.Record{Topic: topic, Partition: event.Partition(r.key, partitions), Time: o.ObservedAt, Body: r.text[from:]})
+		r.records = append(r.records, kafkatx.Record{Topic: topic, Partition: event.Partition(r.key, partitions), Time: o.ObservedAt, Body: &r.bodies[i]})
 	}
 	return r.records
 }
@@ -106,7 +114,12 @@ type nowhere struct {
 }
 
 func (n *nowhere) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+	if w, ok := req.(interface{ Unwrap() protocol.Message }); ok {
+		req = w.Unwrap() // of what a coordinator is asked
+	}
 	switch req := req.(type) {
+	case *findcoordinator.Request:
+		return &findcoordinator.Response{NodeID: 1}, nil
 	case *metadata.Request:
 		topic := metadata.ResponseTopic{Name: n.topic}
 		for i := range int32(partitions) {

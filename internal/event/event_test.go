@@ -2,7 +2,6 @@ package event_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"os"
 	"slices"
@@ -217,24 +216,23 @@ func TestFits(t *testing.T) {
 	}
 }
 
-// recordOf is the record of o as a consumer has it.
-func recordOf(t interface {
+// A fataler is a test, also one of rapid's.
+type fataler interface {
 	Helper()
 	Fatal(args ...any)
-}, e *event.Encoder, o *event.Observation) kmsg.Record {
+}
+
+// recordOf is the record of o as a consumer has it.
+func recordOf(t fataler, e *event.Encoder, o *event.Observation) kmsg.Record {
 	t.Helper()
-	body := e.Form(o).AppendBody([]byte{0, 0, 0}, &o.Attempt) // attributes and deltas
-	var r kmsg.Record
-	if err := r.ReadFrom(append(binary.AppendVarint(nil, int64(len(body))), body...)); err != nil {
+	r, err := eventtest.Record(e.Form(o).AppendBody(nil, &o.Attempt))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func headersOf(t interface {
-	Helper()
-	Fatal(args ...any)
-}, e *event.Encoder, o *event.Observation) (headers []event.Header) {
+func headersOf(t fataler, e *event.Encoder, o *event.Observation) (headers []event.Header) {
 	t.Helper()
 	for _, h := range recordOf(t, e, o).Headers {
 		headers = append(headers, event.Header(h))

@@ -8,7 +8,7 @@ import (
 )
 
 // A Form is the record of the events of one answer, with blanks where their attempts go: most of an event's bytes are those
-// of all events of its answer, and are made once. One goroutine uses it at a time.
+// of all events of its answer, and are made once. It is safe for concurrent use.
 //
 // An event's id identifies what is told, in the same way whenever it is told: account:id:status. An invitation that came back
 // to a status is told under an id of its own, account:id:status@end, by the end of the window in which that showed.
@@ -21,10 +21,6 @@ type Form struct {
 	opening, middle        []byte
 	before, between, after []byte
 	account, returned      []byte // what the event's id begins and ends with
-
-	// Statuses seldom change from one attempt to the next.
-	status         attempt.Status
-	escaped, valid []byte
 }
 
 // Form is the form for events that are observed as o is, whatever their attempts.
@@ -106,7 +102,6 @@ func (f *Form) headers(o *Observation) {
 
 // AppendValue appends the value of the record for a: a JSON object on one line.
 func (f *Form) AppendValue(dst []byte, a *attempt.Attempt) []byte {
-	f.know(a.Status)
 	var room [maxKey]byte
 	return f.appendValue(dst, AppendKey(room[:0], a.ID), a)
 }
@@ -115,17 +110,16 @@ func (f *Form) appendValue(dst, key []byte, a *attempt.Attempt) []byte {
 	dst = append(dst, f.opening...)
 	dst = append(dst, key...)
 	dst = append(dst, ':')
-	dst = append(dst, f.escaped...)
+	dst = appendEscaped(dst, string(a.Status))
 	dst = append(dst, f.middle...)
 	dst = append(dst, key...)
-	return append(f.encoder.appendAttempt(dst, a, f.escaped), '}')
+	return append(f.encoder.appendAttempt(dst, a), '}')
 }
 
 // AppendBody appends the record for a from its key on, as record batches hold it (KIP-98, "Message Format"): the key, which
 // is a's id in decimal, the value, and the headers. No length of a part may follow the part, so the value's is put in when
 // it is known.
 func (f *Form) AppendBody(dst []byte, a *attempt.Attempt) []byte {
-	f.know(a.Status)
 	var room [maxKey]byte
 	key := AppendKey(room[:0], a.ID)
 	dst = appendSized(dst, key)
@@ -133,26 +127,23 @@ func (f *Form) AppendBody(dst []byte, a *attempt.Attempt) []byte {
 	dst = append(dst, 0, 0) // two bytes hold lengths from 64 to 8191
 	dst = putSize(f.appendValue(dst, key, a), start)
 
+	status := validString(string(a.Status))
 	dst = append(dst, f.before...)
-	dst = binary.AppendVarint(dst, int64(len(f.account)+len(key)+1+len(f.valid)+len(f.returned)))
+	dst = binary.AppendVarint(dst, int64(len(f.account)+len(key)+1+len(status)+len(f.returned)))
 	dst = append(dst, f.account...)
 	dst = append(dst, key...)
 	dst = append(dst, ':')
-	dst = append(dst, f.valid...)
+	dst = append(dst, status...)
 	dst = append(dst, f.returned...)
 	dst = append(dst, f.between...)
 	dst = appendSized(dst, key)
 	return append(dst, f.after...)
 }
 
-// know makes status the one whose text is at hand.
-func (f *Form) know(status attempt.Status) {
-	if status == f.status && f.escaped != nil {
-		return
-	}
-	f.status = status
-	f.escaped = appendEscaped(f.escaped[:0], string(status))
-	f.valid = appendValid(f.valid[:0], string(status))
+// BodySize is about how many bytes AppendBody appends.
+func (f *Form) BodySize(a *attempt.Attempt) int {
+	const keys = 4 * 10
+	return len(f.opening) + len(f.middle) + len(f.before) + len(f.between) + len(f.after) + len(f.account) + keys + len(a.Raw)
 }
 
 func appendSized[T string | []byte](dst []byte, s T) []byte {

@@ -13,8 +13,8 @@ func (e *Encoder) AppendValue(dst []byte, o *Observation) []byte {
 	return e.Form(o).AppendValue(dst, &o.Attempt)
 }
 
-// appendAttempt appends the members of an attempt's object after its id, and the object's end. The status comes escaped.
-func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt, status []byte) []byte {
+// appendAttempt appends the members of an attempt's object after its id, and the object's end.
+func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
 	if a.TestID.Set {
 		dst = append(dst, `,"testId":`...)
 		dst = strconv.AppendInt(dst, a.TestID.Value, 10)
@@ -25,9 +25,8 @@ func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt, status []byte) [
 		dst = append(dst, `,"invitationType":`...)
 		dst = appendString(dst, a.InvitationType.Value)
 	}
-	dst = append(dst, `,"testStatus":"`...)
-	dst = append(dst, status...)
-	dst = append(dst, '"')
+	dst = append(dst, `,"testStatus":`...)
+	dst = appendString(dst, string(a.Status))
 	if len(a.Additional) > 0 {
 		dst = e.appendAdditional(dst, a)
 	}

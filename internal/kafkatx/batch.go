@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -112,14 +113,39 @@ func appendRecords(dst []byte, records []Record, entries []entry, base int64, no
 
 // append appends: length, attributes, timestamp delta, offset delta, key, value, headers.
 func (r *Record) append(dst []byte, bodySize int, offsetDelta, timeDelta int64) []byte {
-	dst = binary.AppendVarint(dst, int64(1+varintSize(timeDelta)+varintSize(offsetDelta)+bodySize))
+	start := len(dst)
+	if r.Body != nil {
+		dst = append(dst, 0, 0) // the length is put in when it is known
+	} else {
+		dst = binary.AppendVarint(dst, int64(1+varintSize(timeDelta)+varintSize(offsetDelta)+bodySize))
+	}
 	dst = append(dst, 0)
 	dst = binary.AppendVarint(dst, timeDelta)
 	dst = binary.AppendVarint(dst, offsetDelta)
 	if r.Body != nil {
-		return append(dst, r.Body...)
+		return putLength(r.Body.Append(dst), start)
 	}
-	return AppendBody(dst, r.Key, r.Value, r.Headers)
+	dst = appendNullable(dst, r.Key)
+	dst = appendNullable(dst, r.Value)
+	dst = binary.AppendVarint(dst, int64(len(r.Headers)))
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		dst = binary.AppendVarint(dst, int64(len(h.Key)))
+		dst = append(dst, h.Key...)
+		dst = appendNullable(dst, h.Value)
+	}
+	return dst
+}
+
+// putLength puts the length of what follows the two bytes at start there, in as many bytes as it takes: two for most records.
+func putLength(dst []byte, start int) []byte {
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutVarint(length[:], int64(len(dst)-start-2))
+	if n != 2 {
+		return slices.Replace(dst, start, start+2, length[:n]...)
+	}
+	copy(dst[start:], length[:n])
+	return dst
 }
 
 func appendNullable(dst, b []byte) []byte {

@@ -1,7 +1,6 @@
 package kafkatx
 
 import (
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -18,30 +17,25 @@ type Record struct {
 	Value     []byte    // nil: a tombstone
 	Headers   []kafka.Header
 
-	// Body is key, value and headers as a record batch has them, see AppendBody: whoever renders many records at once can
-	// so have them copied as one. Only when written, and then Key, Value and Headers are not looked at; nil: made of them.
-	Body []byte
+	// Body renders key, value and headers where the record is put into a batch. Only when written, and then Key, Value and
+	// Headers are not looked at; nil: they are what is written.
+	Body Body
 }
 
-// AppendBody appends what a record batch has of a record behind its deltas (KIP-98, "Record"): key, value, the number of
-// headers, and each one's key and value; in front of each stands its length, and -1 for nil.
-func AppendBody(dst, key, value []byte, headers []kafka.Header) []byte {
-	dst = appendNullable(dst, key)
-	dst = appendNullable(dst, value)
-	dst = binary.AppendVarint(dst, int64(len(headers)))
-	for i := range headers {
-		h := &headers[i]
-		dst = binary.AppendVarint(dst, int64(len(h.Key)))
-		dst = append(dst, h.Key...)
-		dst = appendNullable(dst, h.Value)
-	}
-	return dst
+// A Body renders what a record batch has of a record behind its deltas (KIP-98, "Record"): key, value, the number of headers,
+// and each one's key and value; in front of each stands its length as a varint, and -1 for nil. So many records take no
+// memory before they are in a batch, nor are they copied there. It may be used by several goroutines at once.
+type Body interface {
+	// Size is about how many bytes Append appends, by which batches are cut.
+	Size() int
+	// Append appends the same bytes each time.
+	Append(dst []byte) []byte
 }
 
-// bodySize is the length of the record's body.
+// bodySize is the length of the record's body, or about that if it has a Body.
 func (r *Record) bodySize() int {
 	if r.Body != nil {
-		return len(r.Body)
+		return r.Body.Size()
 	}
 	n := nullableSize(r.Key) + nullableSize(r.Value) + varintSize(int64(len(r.Headers)))
 	for i := range r.Headers {
@@ -54,7 +48,7 @@ func (r *Record) bodySize() int {
 // key is the record's key, wherever it is.
 func (r *Record) key() []byte {
 	if r.Body != nil {
-		f := fields{b: r.Body}
+		f := fields{b: r.Body.Append(nil)}
 		return f.nullable()
 	}
 	return r.Key

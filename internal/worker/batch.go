@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -53,35 +52,34 @@ type batch struct {
 	bytes   int
 	since   time.Time // of the first window; zero: nothing is staged
 
-	own    *page     // for what was not rendered ahead; nil: nothing yet
-	pages  []*page   // whose records may be in the batch
-	unused sync.Pool // of pages
+	form   *event.Form // of the last event; nil: there is none
+	bodies []body      // of the events; those that records point at stay where they are when it grows
+	key    []byte
 }
 
-// newPage is an empty page for records that may become the batch's. It may be called at any time.
-func (b *batch) newPage() *page {
-	if p, ok := b.unused.Get().(*page); ok {
-		return p
-	}
-	return &page{topic: b.topics.Events, encoder: b.encoder}
+// A body is an event that is rendered where its record is put into a batch of Kafka's. The attempt must not change before.
+type body struct {
+	form    *event.Form
+	attempt *attempt.Attempt
 }
 
-// ownPage is for what was not rendered ahead.
-func (b *batch) ownPage() *page {
-	if b.own == nil {
-		b.own = b.newPage()
-		b.pages = append(b.pages, b.own)
-	}
-	return b.own
-}
+func (b *body) Size() int                { return b.form.BodySize(b.attempt) }
+func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attempt) }
 
-// event adds the record of an event that is observed as o is, of the attempt a, rendered now unless it is rendered already.
-func (b *batch) event(o *event.Observation, a *attempt.Attempt, rendered *kafkatx.Record) {
-	if rendered == nil {
-		r := b.ownPage().record(o, a)
-		rendered = &r
+// event adds an event that is observed as o is, of the attempt a, which must not change before the batch is reset.
+func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
+	if b.form == nil || !b.form.Fits(o) {
+		b.form = b.encoder.Form(o)
 	}
-	b.add(rendered, complete.IdentityOf(a))
+	b.bodies = append(b.bodies, body{b.form, a})
+	body := &b.bodies[len(b.bodies)-1]
+	b.key = event.AppendKey(b.key[:0], a.ID)
+	b.add(kafkatx.Record{
+		Topic:     b.topics.Events.Name,
+		Partition: event.Partition(b.key, b.topics.Events.Partitions),
+		Time:      o.ObservedAt,
+		Body:      body,
+	}, body.Size(), complete.IdentityOf(a))
 	b.of(o.State).Events++
 }
 
@@ -122,19 +120,19 @@ func (b *batch) letter(d *event.DeadLetter) {
 	for _, h := range d.Headers() {
 		headers = append(headers, kafka.Header(h))
 	}
-	b.add(&kafkatx.Record{
+	b.add(kafkatx.Record{
 		Topic:     b.topics.DLQ.Name,
 		Partition: event.Partition(key, b.topics.DLQ.Partitions),
 		Key:       key,
 		Value:     []byte(d.Raw),
 		Headers:   headers,
-	}, complete.Identity{Raw: d.Raw})
+	}, len(d.Raw), complete.Identity{Raw: d.Raw})
 	b.of(d.State).Dead++
 }
 
-func (b *batch) add(r *kafkatx.Record, from complete.Identity) {
-	b.bytes += len(r.Body) + len(r.Value)
-	b.records = append(b.records, *r)
+func (b *batch) add(r kafkatx.Record, size int, from complete.Identity) {
+	b.bytes += size
+	b.records = append(b.records, r)
 	b.origins = append(b.origins, from)
 }
 
@@ -164,10 +162,6 @@ func (b *batch) reset() {
 	b.windows, b.bytes, b.since = 0, 0, time.Time{}
 	clear(b.counts)
 	b.late = nil // who was told of the batch may keep it
-	for _, p := range b.pages {
-		p.reset()
-		b.unused.Put(p)
-	}
-	clear(b.pages)
-	b.own, b.pages = nil, b.pages[:0]
+	clear(b.bodies)
+	b.form, b.bodies = nil, b.bodies[:0]
 }

@@ -194,9 +194,9 @@ func statusOf(i int64) attempt.Status {
 func (h *history) window(b *testing.B) {
 	b.Helper()
 	r := &reading{}
-	answers := map[attempt.Status]*answer{}
+	answers := map[attempt.Status]*complete.Answer{}
 	for _, state := range attempt.States() {
-		a := &answer{Answer: &complete.Answer{State: state, At: h.worker.now()}}
+		a := &complete.Answer{State: state, At: h.worker.now()}
 		answers[map[attempt.State]attempt.Status{attempt.Completed: "Completed", attempt.Expired: "Expired", attempt.Cancelled: "Cancelled"}[state]] = a
 		r.states = append(r.states, stateReading{state: state, answer: a})
 	}

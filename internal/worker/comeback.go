@@ -36,7 +36,7 @@ func (r returns) taken(state attempt.State, e complete.Identity) { delete(r, ret
 //
 // Three changes of an invitation within two seconds can look as if it had not come back.
 func (s *session) lookForReturns(
-	ctx context.Context, run *schedule.Run, span schedule.Span, a *answer, twice map[int64]struct{}, found *returns,
+	ctx context.Context, run *schedule.Run, span schedule.Span, a *complete.Answer, twice map[int64]struct{}, found *returns,
 ) error {
 	candidates := map[complete.Identity]struct{}{}
 	for i := range a.Attempts {

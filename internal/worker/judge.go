@@ -9,7 +9,6 @@ import (
 	"attemptstream/internal/complete"
 	"attemptstream/internal/dedupe"
 	"attemptstream/internal/event"
-	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/schedule"
 )
 
@@ -25,7 +24,7 @@ const (
 
 // judge stages what the answers show that is to be told. What it needs to ask for is asked for before anything is staged.
 // When it is unknown, failed is the state whose requests failed, with the error.
-func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Span, answers []*answer) (
+func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Span, answers []*complete.Answer) (
 	j judgment, failed attempt.State, err error,
 ) {
 	fresh := run.Kind == schedule.Front
@@ -63,7 +62,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 
 // underTwoStatuses are the ids that have more than one status in the answers, at least one of which may have to be told;
 // nil if there are none.
-func (s *session) underTwoStatuses(run *schedule.Run, answers []*answer) map[int64]struct{} {
+func (s *session) underTwoStatuses(run *schedule.Run, answers []*complete.Answer) map[int64]struct{} {
 	seen, several := s.seen, map[int64]struct{}(nil)
 	clear(seen)
 	for e := range repeated(answers) {
@@ -94,7 +93,7 @@ func (s *session) underTwoStatuses(run *schedule.Run, answers []*answer) map[int
 
 // repeated are the attempts whose ids are in the answers more than once, and a few others: it looks at no more of an id than
 // its last bits, which tell neighbors apart, and that is all that most windows take.
-func repeated(answers []*answer) iter.Seq[*attempt.Attempt] {
+func repeated(answers []*complete.Answer) iter.Seq[*attempt.Attempt] {
 	const bits = 1 << 14
 	var seen, again [bits / 64]uint64
 	some := false
@@ -126,24 +125,20 @@ func repeated(answers []*answer) iter.Seq[*attempt.Attempt] {
 
 // stage stages what the answers show that is to be told. It is false if something had to be left out, because Kafka does
 // not take it.
-func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer, returned returns, order phases) bool {
+func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*complete.Answer, returned returns, order phases) bool {
 	all := true
 	for phase := before; phase <= edge; phase++ {
 		if order == nil && phase != during {
 			continue // everything is
 		}
 		for _, a := range answers {
-			o := a.observation(s, span)
+			o := event.Observation{Account: s.memory.Name, State: a.State, Window: span.Window(), ObservedAt: a.At}
 			for i := range a.Attempts {
 				e := &a.Attempts[i]
 				if order != nil && order.of(a.State, complete.IdentityOf(e)) != phase {
 					continue
 				}
-				var rendered *kafkatx.Record
-				if a.rendered != nil {
-					rendered = &a.rendered[i]
-				}
-				all = s.stageAttempt(run, &o, e, rendered, returned) && all
+				all = s.stageAttempt(run, &o, e, returned) && all
 			}
 		}
 	}
@@ -154,9 +149,7 @@ func (s *session) stage(run *schedule.Run, span schedule.Span, answers []*answer
 }
 
 // stageAttempt stages an attempt, with what o says of its answer, if it is to be told.
-func (s *session) stageAttempt(
-	run *schedule.Run, o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record, returned returns,
-) bool {
+func (s *session) stageAttempt(run *schedule.Run, o *event.Observation, e *attempt.Attempt, returned returns) bool {
 	if run.Kind == schedule.Replay {
 		return s.stageReplayed(o, e)
 	}
@@ -178,12 +171,12 @@ func (s *session) stageAttempt(
 	if s.refused.is(complete.IdentityOf(e), o.ObservedAt) {
 		return false
 	}
-	s.tell(o, e, rendered)
+	s.tell(o, e)
 	return true
 }
 
 // stageLetters stages what of an answer cannot be an event.
-func (s *session) stageLetters(run *schedule.Run, span schedule.Span, a *answer) bool {
+func (s *session) stageLetters(run *schedule.Run, span schedule.Span, a *complete.Answer) bool {
 	all := true
 	for i := range a.Malformed {
 		m := &a.Malformed[i]
@@ -205,9 +198,8 @@ func (s *session) stageLetters(run *schedule.Run, span schedule.Span, a *answer)
 	return all
 }
 
-// tell stages an event, of the attempt e, and what follows from it for the index. What is rendered is the record unless more
-// is to be said than that it is new.
-func (s *session) tell(o *event.Observation, e *attempt.Attempt, rendered *kafkatx.Record) {
+// tell stages an event, of the attempt e, and what follows from it for the index.
+func (s *session) tell(o *event.Observation, e *attempt.Attempt) {
 	kept := &s.memory.Checkpoint.States[o.State].Counts
 	if !o.Late {
 		kept.Told++
@@ -226,10 +218,7 @@ func (s *session) tell(o *event.Observation, e *attempt.Attempt, rendered *kafka
 	if o.Late {
 		s.countLate(o)
 	}
-	if o.Late || o.CameBack {
-		rendered = nil
-	}
-	s.batch.event(o, e, rendered)
+	s.batch.event(o, e)
 }
 
 // countLate counts an event that was found late. What lies before all that was ever covered did not come late: it was
@@ -258,7 +247,7 @@ func (r refusals) is(e complete.Identity, now time.Time) bool {
 	return ok && now.Sub(tried) < refusalPause
 }
 
-func (r refusals) any(answers []*answer, now time.Time) bool {
+func (r refusals) any(answers []*complete.Answer, now time.Time) bool {
 	if len(r) == 0 {
 		return false
 	}

@@ -33,7 +33,7 @@ func (p phases) of(state attempt.State, e complete.Identity) phase {
 // lookForPhases finds out in which order the statuses of the given ids came, as far as windows can show it: each of the
 // two seconds of the smallest window is asked for on its own, and the one that follows. What they do not tell apart came
 // in the same second.
-func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *answer, ids map[int64]struct{}, found phases) error {
+func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *complete.Answer, ids map[int64]struct{}, found phases) error {
 	candidates := map[complete.Identity]struct{}{}
 	for i := range a.Attempts {
 		if _, ok := ids[a.Attempts[i].ID]; ok {

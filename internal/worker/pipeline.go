@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/schedule"
 )
 
@@ -72,9 +73,6 @@ func (s *session) take(ctx context.Context, r *reading) bool {
 // settle judges what the states of run showed, which is whole, and stages it. It is false if that ends the run.
 func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) bool {
 	answers := r.answers()
-	if r.page != nil {
-		s.batch.pages, r.page = append(s.batch.pages, r.page), nil
-	}
 	verdict, state, err := s.judge(ctx, run, r.span, answers)
 	now := s.worker.now()
 	switch verdict {
@@ -113,7 +111,7 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 }
 
 // noteDoubt counts and names answers that may have been cut.
-func (s *session) noteDoubt(span schedule.Span, answers []*answer) {
+func (s *session) noteDoubt(span schedule.Span, answers []*complete.Answer) {
 	for _, a := range answers {
 		if !a.Doubtful {
 			continue

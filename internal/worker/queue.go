@@ -6,8 +6,9 @@ import (
 	"attemptstream/internal/schedule"
 )
 
-// readBytes is about how much of answers that have been read may wait to be judged.
-const readBytes = 4 << 20
+// readBytes is about how much text of entries that have been read may wait to be judged: more than becomes one transaction, so
+// that the next one can begin at once. In memory, usual entries take twice that.
+const readBytes = 3 << 19
 
 // A queue holds the spans of a run that are read ahead, in order. One goroutine uses it.
 type queue struct {

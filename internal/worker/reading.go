@@ -17,14 +17,13 @@ type reading struct {
 	run    *schedule.Run
 	span   schedule.Span
 	states []stateReading // in the order of run.States
-	page   *page          // of the records that are rendered ahead; nil: none are
 	done   chan struct{}  // closed when all states have been read
 	cancel context.CancelFunc
 }
 
 type stateReading struct {
 	state   attempt.State
-	answer  *answer
+	answer  *complete.Answer
 	finding complete.Finding
 	err     error
 }
@@ -38,18 +37,12 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 	for i, state := range run.States {
 		all.Go(func() {
 			a, found, err := s.reader.Read(ctx, state, span)
-			r.states[i] = stateReading{state, nil, found, err}
-			if a != nil {
-				r.states[i].answer = &answer{Answer: a}
-			}
+			r.states[i] = stateReading{state, a, found, err}
 		})
 	}
 	go func() {
 		all.Wait()
 		cancel()
-		if run.Kind == schedule.Front && !run.Lagging {
-			r.render(s)
-		}
 		s.stats.end(r)
 		close(r.done)
 		select {
@@ -58,31 +51,6 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 		}
 	}()
 	return r
-}
-
-// render encodes all events as those of attempts that are new, since at a front nearly all are. It takes about a third of
-// the time of a backfill, and here it runs side by side, and while transactions are committed.
-func (r *reading) render(s *session) {
-	r.page = s.batch.newPage()
-	n := 0
-	for i := range r.states {
-		if r.states[i].err == nil {
-			n += len(r.states[i].answer.Attempts)
-		}
-	}
-	r.page.grow(n)
-	for i := range r.states {
-		a := r.states[i].answer
-		if r.states[i].err != nil {
-			continue
-		}
-		o := a.observation(s, r.span)
-		from := len(r.page.records)
-		for j := range a.Attempts {
-			r.page.records = append(r.page.records, r.page.record(&o, &a.Attempts[j]))
-		}
-		a.rendered = r.page.records[from:]
-	}
 }
 
 func (r *reading) ready() bool {
@@ -94,15 +62,12 @@ func (r *reading) ready() bool {
 	}
 }
 
-// bytes is about the memory that the answers take. It must be ready.
+// bytes is the text of the answers' entries. It must be ready.
 func (r *reading) bytes() int {
 	n := 0
 	for i := range r.states {
 		if a := r.states[i].answer; a != nil {
 			n += a.Bytes
-			for j := range a.rendered {
-				n += len(a.rendered[j].Body)
-			}
 		}
 	}
 	return n
@@ -131,8 +96,8 @@ func (r *reading) failed() []attempt.State {
 }
 
 // answers are those of the states that could be read.
-func (r *reading) answers() []*answer {
-	var answers []*answer
+func (r *reading) answers() []*complete.Answer {
+	var answers []*complete.Answer
 	for i := range r.states {
 		if r.states[i].err == nil {
 			answers = append(answers, r.states[i].answer)
@@ -142,7 +107,7 @@ func (r *reading) answers() []*answer {
 }
 
 // longest is the length of the longest answer.
-func longest(answers []*answer) int {
+func longest(answers []*complete.Answer) int {
 	n := 0
 	for _, a := range answers {
 		n = max(n, a.Length)

@@ -169,7 +169,7 @@ func (s *session) stageReplayed(o *event.Observation, e *attempt.Attempt) bool {
 		s.memory.Index.TellLate(e.ID, e.Status)
 		s.countLate(o)
 	}
-	s.batch.event(o, e, nil)
+	s.batch.event(o, e)
 	return true
 }
 

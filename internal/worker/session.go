@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"go.uber.org/zap"
@@ -84,9 +85,19 @@ func (a *account) session(ctx context.Context) error {
 func (s *session) plan() {
 	s.dropKept(anyRun)
 	s.replaying = nil
-	s.planner = schedule.NewPlanner(s.worker.Schedule, s.memory.Checkpoint, s.worker.now())
+	settings := s.worker.Schedule
+	settings.Phase = phaseOf(s.name, settings.PollInterval)
+	s.planner = schedule.NewPlanner(settings, s.memory.Checkpoint, s.worker.now())
 	s.reader.Trust.Set(s.memory.Checkpoint.Trust)
 	s.report()
+}
+
+// phaseOf is at which moment of the interval an account polls, the same at every worker. So many accounts ask iMocha and Kafka
+// evenly, and not all in the same moment.
+func phaseOf(name attempt.Account, interval time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // it never fails
+	return time.Duration(h.Sum64() % uint64(max(interval, time.Second))).Truncate(time.Second)
 }
 
 // pause waits for d, or until something is asked for.
