@@ -31,6 +31,7 @@ type history struct {
 //   - random: ids at random, a record for each.
 var histories = []history{
 	{"dense/10M", 10_000_000, dense, 10_000_000},
+	{"dense/100M", 100_000_000, dense, 100_000_000},
 	{"written/10M", 10_000_000, dense, 1000},
 	{"hundredth/10M", 10_000_000, func(i int64) int64 { return 2_655_161 + i*100 + i*i%61 }, 10_000_000},
 	{"random/1M", 1_000_000, func(i int64) int64 { return int64(uint64(i+1) * 0x9e3779b97f4a7c15 >> 1) }, 50_000},
