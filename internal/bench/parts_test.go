@@ -58,13 +58,13 @@ func BenchmarkEncoder(b *testing.B) {
 	}
 }
 
-// observations look like those of a backfill.
+// observations look like those of a backfill: in answers of a thousand attempts.
 func observations(n int) []event.Observation {
 	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	told := make([]event.Observation, n)
 	for i := range told {
 		told[i] = event.Observation{
-			Account: attempt.DefaultAccount, State: attempt.Completed, ObservedAt: at.Add(time.Duration(i) * time.Millisecond),
+			Account: attempt.DefaultAccount, State: attempt.Completed, ObservedAt: at.Add(time.Duration(i/1000) * time.Millisecond),
 			Window: attempt.Window{Start: attempt.InstantOf(at.Add(-time.Hour)), End: attempt.InstantOf(at.Add(-time.Minute))},
 			Attempt: attempt.Attempt{ID: 2_655_161 + int64(i), Status: "Completed", TestID: attempt.Some(292_930 + int64(i%40)),
 				Name: attempt.Some(fmt.Sprintf("Bel%d Cor%d", i*7919%1000, i%300)), InvitationType: attempt.Some("api"),
@@ -90,14 +90,13 @@ type body struct {
 func (b *body) Size() int                { return b.form.BodySize(b.attempt) }
 func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attempt) }
 
-// of are the records of what was told in answers of a thousand attempts.
+// of are the records of what was told.
 func (r *records) of(encoder *event.Encoder, topic string, told []event.Observation) []kafkatx.Record {
-	const answer = 1000
 	r.records, r.bodies = r.records[:0], slices.Grow(r.bodies[:0], len(told))
 	var form *event.Form
 	for i := range told {
 		o := &told[i]
-		if i%answer == 0 {
+		if form == nil || !form.Fits(o) {
 			form = encoder.Form(o)
 		}
 		r.bodies = append(r.bodies, body{form, &o.Attempt})

@@ -151,7 +151,7 @@ type eventLog struct {
 	to       *nowhere
 	producer *kafkatx.Producer
 	encoder  *event.Encoder
-	rendered rendered
+	records  records
 	told     []event.Observation
 }
 
@@ -174,7 +174,7 @@ func (l *eventLog) commit(b testing.TB, now time.Time, shown []outcome) {
 		o.State, o.ObservedAt, o.Attempt.ID, o.Attempt.Status = shown[i].state, now, shown[i].id, shown[i].status
 		o.Window = attempt.Window{Start: attempt.InstantOf(now.Add(-2 * yearPoll)), End: attempt.InstantOf(now.Add(-yearPoll))}
 	}
-	if err := l.producer.Commit(b.Context(), l.rendered.render(l.encoder, l.to.topic, told)); err != nil {
+	if err := l.producer.Commit(b.Context(), l.records.of(l.encoder, l.to.topic, told)); err != nil {
 		b.Fatal(err)
 	}
 	l.counted += int64(len(told))
@@ -214,17 +214,17 @@ func BenchmarkYear(b *testing.B) {
 				b.ReportMetric(float64(log.records()), "left-records")
 				b.ReportMetric(float64(len(log.commits)), "left-batches")
 				b.ReportMetric(0, "ns/op")
-				y.recovers(b, log)
+				y.recovers(b, log, log.to.topic)
 			}
 		})
 	}
 }
 
 // recovers checks that what is left holds all that was told.
-func (y *yearsAccount) recovers(b testing.TB, log *compactedLog) {
+func (y *yearsAccount) recovers(b testing.TB, from state.Reader, topic string) {
 	b.Helper()
 	began := time.Now()
-	again, err := state.Recover(b.Context(), log, state.Partition{Topic: log.to.topic}, attempt.DefaultAccount)
+	again, err := state.Recover(b.Context(), from, state.Partition{Topic: topic}, attempt.DefaultAccount)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -242,14 +242,14 @@ func TestDayIsCompacted(t *testing.T) {
 	log := newCompactedLog(t, "state", 16<<10)
 	y := newYearsAccount(t, 2000, 1, log)
 	y.live(t, 1, log, nil)
-	y.recovers(t, log)
+	y.recovers(t, log, log.to.topic)
 	if log.cleanings == 0 {
 		t.Error("nothing was compacted")
 	}
 	if err := log.all(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	y.recovers(t, log)
+	y.recovers(t, log, log.to.topic)
 	keys := map[string]bool{}
 	for _, c := range log.commits {
 		for _, r := range c.records {
