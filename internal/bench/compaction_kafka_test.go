@@ -54,6 +54,7 @@ func BenchmarkCompaction(b *testing.B) {
 		bytes, records := there.compacted(b)
 		b.ReportMetric(float64(bytes)/1e3, "kafka-KB")
 		b.ReportMetric(float64(records), "kafka-records")
+		y.recovers(b, there.client, there.at.Topic)
 		b.ReportMetric(0, "ns/op")
 	}
 }
