@@ -130,7 +130,7 @@ type Entry struct {
 
 // Attempts asks for what took the state within w, and calls each for every entry of the answer, in its order and while
 // it arrives. Entries count only if Attempts returns nil. The Entry, and the slice in it, are used again for the next
-// one; its strings stay valid.
+// one; its strings stay valid. They share memory with those of its neighbours: whoever keeps few of many should copy them.
 //
 // An error of each ends the reading and is returned as it is. If ctx ends, the error is ctx's. All others are an [Error].
 // While each runs, the request holds its place among the Config.Concurrency, so each must not ask the same client.

@@ -6,9 +6,13 @@
 // is whole or it is an error: what makes it so (one JSON object, complete, with a result and without errors) is known
 // only at its end, so whoever receives entries keeps them apart until Attempts has returned nil.
 //
+// A parser of JSON reads the answer and alone decides what is one, where it is damaged, and when to wait for more of it.
+// Entries of the usual form go past it: those that have arrived as a whole are found and checked in one pass (layout), and
+// their text is copied once, into memory for many (slab). That is the same as if the parser had read them, only faster.
+//
 // # Invariants
 //
-//   - Memory is bounded by the longest entry, not by the length of the answer.
+//   - Memory is bounded by the longest entry and a buffer, not by the length of the answer.
 //   - No entry is dropped: one that cannot be an attempt is handed out as malformed, with its bytes.
 //   - Per client, requests start no faster than the rate limit, no more than Concurrency are under way, and after a 429
 //     none starts before the time that the API, or the back-off, has set.

@@ -9,17 +9,20 @@ import (
 	"attemptstream/internal/attempt"
 )
 
-// An entryParser makes entries of their text. Strings without escapes are parts of it, so that an entry costs no allocation
-// beside.
+// An entryParser makes entries of their text. Strings without escapes are parts of it, so that they cost no memory.
 type entryParser struct {
 	layout   layout
 	statuses map[string]attempt.Status // so that a status does not keep its entry in memory
 	status   attempt.Status            // the last one
+	unquoted slab                      // strings that had escapes
 	scratch  []byte
 }
 
 // maxStatuses bounds the statuses that are remembered: there are some, unless an API goes mad.
 const maxStatuses = 64
+
+// unquotedRoom is for how much text memory is taken at once, when a string has escapes.
+const unquotedRoom = 1 << 10
 
 // fill fills in e with the entry raw, which layout lays out.
 func (p *entryParser) fill(e *Entry, raw string) {
@@ -114,7 +117,7 @@ func (p *entryParser) text(raw string, s place) string {
 	}
 	// The error would be of bytes that are not UTF-8, which are replaced, as they would be later.
 	p.scratch, _ = jsontext.AppendUnquote(p.scratch[:0], s.in(raw))
-	return string(p.scratch)
+	return p.unquoted.keep(p.scratch, unquotedRoom)
 }
 
 func (p *entryParser) intern(status string) attempt.Status {

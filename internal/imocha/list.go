@@ -1,9 +1,9 @@
 package imocha
 
-// entries reads the list of entries. The parser reads the first one, and stands between two entries from then on, where it
-// expects a comma and an entry, or the end. So whoever takes a comma and an entry leaves it where it stands: entries
-// of the usual form never reach it. All others do, and those that lie across two readings: it alone waits for bytes,
-// and finds what is wrong with them.
+// entries reads the list of entries. The parser reads the first one, and from then on stands between two entries, where it
+// expects a comma and an entry, or the end. Whoever takes a comma and an entry leaves it where it stands, so those of the
+// usual form need not reach it. All others do, and those that lie across two readings: the parser alone waits for bytes, and
+// finds what is wrong with them. Without usual, everything would be read as it is, in more time.
 func (a *answer) entries() error {
 	token, err := a.dec.ReadToken()
 	if err != nil {

@@ -15,6 +15,7 @@ func TestUsualEntriesCostNoAllocation(t *testing.T) {
 		"usual":           `{"testInvitationId":2655161,"testId":292930,"name":"May","email":"may@example.com","invitationtype":"api","testStatus":"Completed"}`,
 		"another order":   `{"testStatus":"Completed","email":"may@example.com","name":"May","testId":292930,"testInvitationId":2655161}`,
 		"white space":     "\n\t{ \"testStatus\": \"Completed\",\n\t\"testInvitationId\": 2655161 }\r\n",
+		"escapes":         `{` + good + `,"name":"\u004d\u00e4y"}`,
 		"unknown members": `{` + good + `,"score":87.5,"passed":true,"report":{"sections":[{"name":"}"},{}]}}`,
 		"wrong types":     `{` + good + `,"name":5,"email":["a"]}`,
 	} {
