@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 
 	"go.uber.org/zap"
 
@@ -19,6 +20,7 @@ type roster struct {
 	set     config.IMocha
 	meter   *metrics.Set
 	clients map[attempt.Account]client
+	shared  *http.Transport // of all clients: accounts that poll by turns need few connections
 
 	worker     *worker.Worker
 	group      *ownership.Group
@@ -32,29 +34,27 @@ type client struct {
 	api     *imocha.Client
 }
 
+// mostIdle bounds the connections to the API that are kept though nobody uses them at the moment.
+const mostIdle = 256
+
 func newRoster(set config.IMocha, meter *metrics.Set, log *zap.Logger) *roster {
-	return &roster{set: set, meter: meter, clients: map[attempt.Account]client{}, log: log}
+	return &roster{set: set, meter: meter, clients: map[attempt.Account]client{}, shared: imocha.NewTransport(max(mostIdle, set.Concurrency)), log: log}
 }
 
 // take makes the clients of a list: those of accounts that stay are the same, unless the key comes from another file. Nothing
-// has changed if there is an error. leave closes the clients that are of no use any more; requests under way go on.
-func (r *roster) take(list []config.Account) (accounts []worker.Account, said []zap.Field, leave func(), err error) {
+// has changed if there is an error. Requests under way go on.
+func (r *roster) take(list []config.Account) (accounts []worker.Account, said []zap.Field, err error) {
 	clients := make(map[attempt.Account]client, len(list))
-	var made, added, keys []string
-	var old []*imocha.Client
+	var added, keys []string
 	for _, a := range list {
 		c, stays := r.clients[a.Name]
 		if !stays || !c.account.Same(a) {
-			api, err := newAPI(r.set, a, func(c *imocha.Config) { c.Waited = r.meter.Waited(a.Name) })
+			api, err := newAPI(r.set, a, func(c *imocha.Config) { c.Waited, c.Transport = r.meter.Waited(a.Name), r.shared })
 			if err != nil {
-				for _, name := range made {
-					clients[attempt.Account(name)].api.Close()
-				}
-				return nil, nil, nil, err
+				return nil, nil, err
 			}
-			made = append(made, string(a.Name))
 			if stays {
-				keys, old = append(keys, string(a.Name)), append(old, c.api)
+				keys = append(keys, string(a.Name))
 			} else {
 				added = append(added, string(a.Name))
 			}
@@ -64,18 +64,14 @@ func (r *roster) take(list []config.Account) (accounts []worker.Account, said []
 		accounts = append(accounts, worker.Account{Name: a.Name, API: c.api})
 	}
 	var removed []string
-	for name, c := range r.clients {
+	for name := range r.clients {
 		if _, stays := clients[name]; !stays {
-			removed, old = append(removed, string(name)), append(old, c.api)
+			removed = append(removed, string(name))
 		}
 	}
 	r.clients = clients
 	said = []zap.Field{zap.Int("accounts", len(list)), named("added", added), named("removed", removed), named("other_key_file", keys)}
-	return accounts, said, func() {
-		for _, api := range old {
-			api.Close()
-		}
-	}, nil
+	return accounts, said, nil
 }
 
 // mostNames bounds how many accounts a line of the log names.
@@ -90,14 +86,13 @@ func named(key string, names []string) zap.Field {
 
 // apply puts another list in force, whole or not at all.
 func (r *roster) apply(list []config.Account) error {
-	accounts, said, leave, err := r.take(list)
+	accounts, said, err := r.take(list)
 	if err != nil {
 		return err
 	}
 	r.meter.SetAccounts(namesOf(list)) // first, so that nothing of a new account goes uncounted
 	r.worker.SetAccounts(accounts)
 	r.group.SetAccounts(r.counts(list))
-	leave()
 	r.log.Info("the list of accounts has changed", said...)
 	return nil
 }
@@ -111,11 +106,7 @@ func (r *roster) counts(list []config.Account) []int {
 	return counts
 }
 
-func (r *roster) close() {
-	for _, c := range r.clients {
-		c.api.Close()
-	}
-}
+func (r *roster) close() { r.shared.CloseIdleConnections() }
 
 func namesOf(list []config.Account) []attempt.Account {
 	names := make([]attempt.Account, len(list))

@@ -42,11 +42,10 @@ func TestRoster(t *testing.T) {
 	r := newRoster(right, meter, zap.NewNop())
 	take := func(content string) (apis []any) {
 		t.Helper()
-		accounts, _, leave, err := r.take(list(content))
+		accounts, _, err := r.take(list(content))
 		if err != nil {
 			t.Fatal(err)
 		}
-		leave()
 		for _, a := range accounts {
 			apis = append(apis, a.API)
 		}
@@ -59,7 +58,7 @@ func TestRoster(t *testing.T) {
 		t.Error("an account whose key is elsewhere now has the client of before")
 	}
 	r.set.BaseURL = &url.URL{}
-	if _, _, _, err := r.take(list(`[{"name":"a","apiKeyFile":"1"},{"name":"d","apiKeyFile":"1"}]`)); err == nil {
+	if _, _, err := r.take(list(`[{"name":"a","apiKeyFile":"1"},{"name":"d","apiKeyFile":"1"}]`)); err == nil {
 		t.Error("a client that cannot be made is taken")
 	}
 	r.set = right

@@ -62,8 +62,8 @@ func assemble(ctx context.Context, set *config.Settings, stop attempt.Instant, m
 		return nil, err
 	}
 	s.roster = newRoster(set.IMocha, meter, log)
-	s.closers = append(s.closers, func() { s.roster.close() })
-	accounts, _, _, err := s.roster.take(set.IMocha.Accounts)
+	s.closers = append(s.closers, s.roster.close)
+	accounts, _, err := s.roster.take(set.IMocha.Accounts)
 	if err != nil {
 		return nil, err
 	}
