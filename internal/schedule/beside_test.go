@@ -14,6 +14,7 @@ func TestYieldAt(t *testing.T) {
 	now := start.Time().Add(24*time.Hour + time.Minute)
 	cp := parted(attempt.Expired, 24*time.Hour-30*time.Second)
 	p := NewPlanner(settings(), cp, now)
+	p.settings.Phase = 20 * time.Second
 	r := p.Begin(now)
 	if at := r.YieldAt(now); !at.IsZero() || r.Lagging {
 		t.Errorf("the first run, lagging %v, yields at %s; want the news, and never", r.Lagging, at)

@@ -116,7 +116,7 @@ func (p *Planner) FrontDue() time.Time {
 		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
 			continue
 		}
-		wait := p.settings.PollInterval
+		wait := p.step(lane)
 		if i > 0 || p.settings.Stop != 0 { // it has a lane to catch up with, or a Stop to reach
 			wait = time.Second
 		}

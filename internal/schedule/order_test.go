@@ -125,6 +125,7 @@ func TestOrderShowsWhatCanBeRead(t *testing.T) {
 func TestOrderComesLast(t *testing.T) {
 	now := start.Time().Add(time.Hour)
 	_, p := covered(now, time.Hour)
+	p.settings.Phase = 20 * time.Second
 	o := &Order{States: attempt.States(), Span: Span{start, start.Add(30 * time.Minute)}, Position: start}
 	p.Take(o)
 	if due := p.FrontDue(); !due.Equal(now.Add(time.Minute)) {

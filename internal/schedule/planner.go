@@ -24,6 +24,9 @@ type Settings struct {
 	WindowMax        time.Duration   // longest window
 	WindowAttempts   int             // answers are kept under this length
 	Stop             attempt.Instant // 0: none; else nothing at or after it is asked for at the fronts
+	// Phase is by how much the fronts are to be off the multiples of PollInterval, so that accounts that begin together do
+	// not poll together ever after.
+	Phase time.Duration
 }
 
 // A Planner says what to read next of one account. It changes the Checkpoint that it was given as it is told what has
@@ -153,7 +156,7 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 		if p.settings.Stop != 0 && p.checkpoint.States[lane[0]].Front >= p.settings.Stop {
 			continue
 		}
-		next := p.dueIn(lane, p.settings.PollInterval)
+		next := p.dueIn(lane, p.step(lane))
 		wait = min(wait, next.Sub(now))
 	}
 	for _, pass := range p.passes {
@@ -210,8 +213,15 @@ func (p *Planner) limit(lane []attempt.State, now time.Time) (until attempt.Inst
 	return until, lagging
 }
 
-// due tells whether a lane's front is worth a request: it is the poll interval behind, or has a lane to catch up with, or
-// a Stop to reach.
+// step is how far a lane's front moves in a poll: the poll interval, or less to get into phase.
+func (p *Planner) step(lane []attempt.State) time.Duration {
+	every, phase := max(1, int64(p.settings.PollInterval/time.Second)), int64(p.settings.Phase/time.Second)
+	over := (int64(p.checkpoint.States[lane[0]].Front) - phase) % every
+	return time.Duration(every-over) * time.Second
+}
+
+// due tells whether a lane's front is worth a request: it is a step behind, or has a lane to catch up with, or a Stop to
+// reach.
 func (p *Planner) due(lane []attempt.State, now time.Time) bool {
 	if p.blocked(lane).After(now) {
 		return false
@@ -221,7 +231,7 @@ func (p *Planner) due(lane []attempt.State, now time.Time) bool {
 	if lagging || p.settings.Stop != 0 {
 		return behind > 0
 	}
-	return behind > 0 && behind >= p.settings.PollInterval
+	return behind >= p.step(lane)
 }
 
 // short tells whether what a lane has to read is no more than some polls.
@@ -236,7 +246,7 @@ func (p *Planner) leadDue(now time.Time) time.Time {
 	if p.settings.Stop != 0 || !p.short(lane, now) {
 		return time.Time{}
 	}
-	return p.dueIn(lane, p.settings.PollInterval)
+	return p.dueIn(lane, p.step(lane))
 }
 
 // dueIn is when so much time will have settled beyond a lane's front, by this clock and the API's, and it does not back off.

@@ -279,3 +279,36 @@ func TestStop(t *testing.T) {
 		t.Error("not caught up at the stop")
 	}
 }
+
+// An account polls at its own moment of the interval, however it begins: a poll too early at most, and none too late.
+func TestPhase(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	s.Lookback = 0
+	for phase := range 30 {
+		s.Phase = time.Duration(phase) * time.Second
+		now := start.Time().Add(s.SettleDelay + time.Duration(7*phase)*time.Second + time.Millisecond)
+		p := NewPlanner(s, NewCheckpoint("default"), now)
+		var polls []attempt.Instant
+		for range 6 {
+			for r := p.Begin(now); r != nil && r.Kind == Front; r = p.Begin(now) {
+				span, ok := r.Next()
+				if !ok {
+					t.Fatal("a run has no span")
+				}
+				r.Read(span, 1, now)
+			}
+			polls = append(polls, p.checkpoint.States[attempt.Completed].Front)
+			wait := p.Wait(now)
+			if wait > s.PollInterval {
+				t.Fatalf("phase %s: it waits for %s", s.Phase, wait)
+			}
+			now = now.Add(wait + 3*time.Millisecond)
+		}
+		for i, front := range polls[2:] {
+			if int(front)%30 != phase || front.Sub(polls[i+1]) != s.PollInterval {
+				t.Errorf("phase %s: fronts %v", s.Phase, polls)
+			}
+		}
+	}
+}

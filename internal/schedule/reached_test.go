@@ -70,7 +70,7 @@ func TestReached(t *testing.T) {
 func TestLookedBackInTheFuture(t *testing.T) {
 	t.Parallel()
 	now := attempt.Instant(1_000_000).Time()
-	s := Settings{States: []attempt.State{attempt.Expired}, Start: 900_000, PollInterval: 10 * time.Second, WindowMax: time.Hour, WindowAttempts: 100,
+	s := Settings{States: []attempt.State{attempt.Expired}, Start: 900_000, PollInterval: 10 * time.Second, Phase: 9 * time.Second, WindowMax: time.Hour, WindowAttempts: 100,
 		Lookback: time.Hour, LookbackInterval: time.Minute}
 	c := NewCheckpoint("default")
 	c.States[attempt.Expired] = &Coverage{Start: 900_000, Front: 999_999, Width: 60, LookedBack: []attempt.Instant{2_000_000_000}}
