@@ -57,8 +57,14 @@ type block struct {
 const sparseLimit = bitmapBytes / 4
 
 // find is the place of the first entry of offset.
-func (b *block) find(offset uint32) int {
-	i, _ := slices.BinarySearch(b.entries, makeEntry(offset, 0, false))
+func (b *block) find(offset uint32) int { return b.search(makeEntry(offset, 0, false)) }
+
+// search is the place of e, or where it belongs: mostly the end, since ids that are told later are greater.
+func (b *block) search(e entry) int {
+	if n := len(b.entries); n == 0 || b.entries[n-1] < e {
+		return n
+	}
+	i, _ := slices.BinarySearch(b.entries, e)
 	return i
 }
 
@@ -133,8 +139,7 @@ func (b *block) insert(offset uint32, c code, superseded bool) {
 		b.entries = slices.Concat(b.entries, make([]entry, 2+len(b.entries)/4))[:len(b.entries)]
 	}
 	e := makeEntry(offset, c, superseded)
-	i, _ := slices.BinarySearch(b.entries, e)
-	b.entries = slices.Insert(b.entries, i, e)
+	b.entries = slices.Insert(b.entries, b.search(e), e)
 }
 
 func (b *block) denseOf(c code) *dense {
