@@ -42,8 +42,9 @@ type Config struct {
 	RequestTimeout time.Duration
 
 	// RoundTripper carries all requests; nil is a kafka.Transport made from the fields above. A wrapper should pass
-	// CloseIdleConnections on to the transport it wraps, since that is how stale metadata is dropped. It sees fetches
-	// as messages of protocol.Fetch which write and read themselves (protocol.RawExchanger).
+	// CloseIdleConnections on to the transport it wraps, since that is how stale metadata is dropped. It sees fetches,
+	// and what a transaction's coordinator is asked, as messages which write and read themselves
+	// (protocol.RawExchanger); the latter have the request itself in a method Unwrap() protocol.Message.
 	RoundTripper kafka.RoundTripper
 }
 

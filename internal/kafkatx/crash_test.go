@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"attemptstream/internal/kafkatx"
 
@@ -184,7 +185,7 @@ func TestUnknownOutcome(t *testing.T) {
 				t.Parallel()
 				topic := b.topic(t, 2)
 				c, f := b.client(t)
-				p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: 2e9})
+				p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: 5 * time.Second})
 				if err := p.Init(testContext(t)); err != nil {
 					t.Fatal(err)
 				}

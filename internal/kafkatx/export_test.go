@@ -1,5 +1,15 @@
 package kafkatx
 
+import "github.com/segmentio/kafka-go/protocol"
+
+// Again is a request that can be sent while the first one is under way.
+func Again(req protocol.Message) protocol.Message {
+	if d, ok := req.(*directed); ok {
+		return &directed{Message: d.Message, broker: d.broker, clientID: d.clientID}
+	}
+	return req
+}
+
 // SetSequence makes a partition's next sequence number n.
 func (p *Producer) SetSequence(topic string, partition, n int32) {
 	p.next[topicPartition{topic, partition}] = n

@@ -94,7 +94,7 @@ func TestBrokersAway(t *testing.T) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, address)
 			return &cutConn{conn, &away}, err
 		}
-		p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: time.Second})
+		p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: 4 * time.Second})
 		if err := p.Init(testContext(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestBrokersAway(t *testing.T) {
 		if !errors.Is(err, kafkatx.ErrAborted) || !errors.Is(err, refused) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Commit = %v", err)
 		}
-		if took := time.Since(began); took > 6*time.Second {
+		if took := time.Since(began); took > patience/2 {
 			t.Errorf("it took %s", took)
 		}
 		if err := p.Init(testContext(t)); !errors.Is(err, refused) {

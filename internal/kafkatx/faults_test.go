@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 
+	"attemptstream/internal/kafkatx"
+
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
@@ -34,6 +36,9 @@ type sender func(ctx context.Context) (protocol.Message, error)
 
 // kindOf names a request: its API, and for EndTxn which end.
 func kindOf(req protocol.Message) string {
+	if w, ok := req.(interface{ Unwrap() protocol.Message }); ok {
+		req = w.Unwrap()
+	}
 	if e, ok := req.(*endtxn.Request); ok {
 		if e.Committed {
 			return "EndTxn(commit)"
@@ -43,7 +48,13 @@ func kindOf(req protocol.Message) string {
 	return req.ApiKey().String()
 }
 
-func (f *faults) CloseIdleConnections() { f.transport.CloseIdleConnections() }
+// CloseIdleConnections is counted too.
+func (f *faults) CloseIdleConnections() {
+	f.mu.Lock()
+	f.counts["close"]++
+	f.mu.Unlock()
+	f.transport.CloseIdleConnections()
+}
 
 func (f *faults) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	kind := kindOf(req)
@@ -65,7 +76,7 @@ func (f *faults) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request
 func repeatable(req protocol.Message) (protocol.Message, func() protocol.Message) {
 	p, ok := req.(*rawproduce.Request)
 	if !ok {
-		return req, func() protocol.Message { return req }
+		return req, func() protocol.Message { return kafkatx.Again(req) }
 	}
 	var batches [][]byte
 	for i := range p.Topics {

@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait of a test for something that has to come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // broker is a cluster under test.
 type broker struct {
@@ -113,7 +113,7 @@ func (b *broker) client(t testing.TB, configure ...func(*kafkatx.Config)) (*kafk
 		transport: &kafka.Transport{MetadataTTL: time.Second, ClientID: "test"},
 		counts:    make(map[string]int),
 	}
-	cfg := kafkatx.Config{Brokers: b.addrs, ClientID: "test", RequestTimeout: 5 * time.Second, RoundTripper: f}
+	cfg := kafkatx.Config{Brokers: b.addrs, ClientID: "test", RequestTimeout: patience / 4, RoundTripper: f}
 	for _, c := range configure {
 		c(&cfg)
 	}
@@ -128,7 +128,7 @@ func (b *broker) client(t testing.TB, configure ...func(*kafkatx.Config)) (*kafk
 // producer returns an initialized producer under a new transactional id.
 func (b *broker) producer(t testing.TB, c *kafkatx.Client) *kafkatx.Producer {
 	t.Helper()
-	p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: 20 * time.Second})
+	p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: patience})
 	if err := p.Init(testContext(t)); err != nil {
 		t.Fatalf("init: %v", err)
 	}

@@ -46,6 +46,9 @@ type Producer struct {
 	pid   int64
 	epoch int16
 
+	// coordinator is the broker that coordinates our transactions, as far as we know.
+	coordinator int32
+
 	// next holds the next sequence number of each partition under this epoch.
 	next map[topicPartition]int32
 
@@ -74,7 +77,7 @@ func (c *Client) NewProducer(cfg ProducerConfig) *Producer {
 	if cfg.Guard == nil {
 		cfg.Guard = func() error { return nil }
 	}
-	return &Producer{client: c, id: cfg.TransactionalID, timeout: cfg.TransactionTimeout, codec: cfg.Compression, guard: cfg.Guard}
+	return &Producer{client: c, id: cfg.TransactionalID, timeout: cfg.TransactionTimeout, codec: cfg.Compression, guard: cfg.Guard, coordinator: nowhere}
 }
 
 // Init takes the transactional id: every producer that had it before is fenced, and a transaction that it left open is
@@ -93,6 +96,7 @@ func (p *Producer) Init(ctx context.Context) error {
 	if p.state == stateReady {
 		p.state = stateNew
 	}
+	p.coordinator = nowhere
 	if err := p.takeEpoch(ctx, stageInit, -1, -1); err != nil {
 		return fmt.Errorf("transactional id %q: %w", p.id, err)
 	}
@@ -156,21 +160,31 @@ func (p *Producer) ask(ctx context.Context, at stage, req protocol.Message) (msg
 	lingering, cancel := linger(ctx)
 	defer cancel()
 	var wait backoff
+	remembered := p.coordinator != nowhere
 	for {
 		if err := p.allowed(); err != nil {
 			return nil, inDoubt, fmt.Errorf("%s: %w", at, err)
 		}
 		began := time.Now()
-		msg, err := p.client.roundTrip(lingering, req)
-		if err == nil {
-			err = answerError(msg)
+		looking := p.coordinator == nowhere
+		var msg protocol.Message
+		var err error
+		if looking {
+			if err = p.findCoordinator(lingering); err == nil {
+				continue // the guard may think otherwise by now
+			}
+		} else {
+			msg, err = p.toCoordinator(lingering, req)
 		}
 		r := classify(at, err)
-		if r.unanswered {
+		if r.unanswered && !looking {
 			p.tainted, inDoubt = true, true
 		}
 		if r.stale {
-			p.client.refresh(began)
+			if !remembered || !moved(err) {
+				p.client.refresh(began)
+			}
+			p.coordinator, remembered = nowhere, false
 		}
 		switch {
 		case r.verdict == verdictDone:

@@ -190,8 +190,11 @@ func TestManyPartitions(t *testing.T) {
 	onBrokers(t, func(t *testing.T, b *broker) {
 		const partitions = 30
 		topic := b.topic(t, partitions)
-		c, _ := b.client(t)
-		p := b.producer(t, c)
+		c, _ := b.client(t, func(c *kafkatx.Config) { c.RequestTimeout = patience / 2 }) // 60 MB, and a busy machine
+		p := c.NewProducer(kafkatx.ProducerConfig{TransactionalID: name(t, "txn"), TransactionTimeout: patience})
+		if err := p.Init(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
 		var want []kafkatx.Record
 		for i := range 40 * partitions {
 			value := strings.Repeat(fmt.Sprint(i, " "), 50<<10/len(fmt.Sprint(i, " ")))

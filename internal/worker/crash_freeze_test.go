@@ -23,6 +23,9 @@ const (
 )
 
 func kindOf(req protocol.Message) string {
+	if w, ok := req.(interface{ Unwrap() protocol.Message }); ok {
+		req = w.Unwrap()
+	}
 	if e, ok := req.(*endtxn.Request); ok && e.Committed {
 		return requestCommit
 	} else if ok {
