@@ -25,7 +25,7 @@ type Settings struct {
 	WindowAttempts   int             // answers are kept under this length
 	Stop             attempt.Instant // 0: none; else nothing at or after it is asked for at the fronts
 	// Phase is by how much the fronts are to be off the multiples of PollInterval, so that accounts that begin together do
-	// not poll together ever after.
+	// not poll together ever after. Fronts are whole seconds; by what it has beside those, polls come later.
 	Phase time.Duration
 }
 
@@ -57,6 +57,9 @@ type pass struct {
 
 // NewPlanner plans for the states of the settings, from where the checkpoint is. States that it lacks are added to it.
 func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Planner {
+	if settings.Stop == 0 { // else it would be reached later than it need be
+		settings.SettleDelay += settings.Phase % time.Second
+	}
 	p := &Planner{
 		settings:   settings,
 		checkpoint: checkpoint,

@@ -312,3 +312,32 @@ func TestPhase(t *testing.T) {
 		}
 	}
 }
+
+// Accounts whose phases lie in the same second do not poll at the same time, and nobody who is to stop waits for that.
+func TestPhaseWithinASecond(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	s.Lookback = 0
+	s.Phase = 7*time.Second + 250*time.Millisecond
+	now := start.Time().Add(time.Hour)
+	_, p := covered(now, time.Hour-s.SettleDelay)
+	p = NewPlanner(s, p.checkpoint, now)
+	for range 3 {
+		now = p.FrontDue()
+		if at := time.Duration(now.UnixNano()) % s.PollInterval; at != (s.Phase+s.SettleDelay)%s.PollInterval {
+			t.Fatalf("a poll is due %s after the beginning of an interval", at)
+		}
+		if r := p.Begin(now.Add(-1)); r != nil && r.Kind == Front {
+			t.Fatal("due before its time")
+		}
+		drive(t, p, newAPI(), now)
+		if front := p.checkpoint.States[attempt.Completed].Front; front != attempt.InstantOf(now.Add(-s.SettleDelay)) {
+			t.Fatalf("read until %s at %s", front, now)
+		}
+	}
+	s.Stop = attempt.InstantOf(now)
+	p = NewPlanner(s, p.checkpoint, now)
+	if drive(t, p, newAPI(), s.Stop.Time().Add(s.SettleDelay)); !p.CaughtUp() {
+		t.Error("not caught up when all has settled")
+	}
+}

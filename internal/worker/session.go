@@ -97,7 +97,7 @@ func (s *session) plan() {
 func phaseOf(name attempt.Account, interval time.Duration) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // it never fails
-	return time.Duration(h.Sum64() % uint64(max(interval, time.Second))).Truncate(time.Second)
+	return time.Duration(h.Sum64() % uint64(max(interval, time.Second)))
 }
 
 // pause waits for d, or until something is asked for.
