@@ -26,13 +26,16 @@ import (
 //
 // An iteration is a minute of life, in which each account is asked for once a second, the least that the settings allow.
 // What is reported is milliseconds: half of the events took at most so long, 99 of 100, and all. read is to when the worker
-// says that it had read the answer. Beside a backfill (busy), there is another account with no limits.
+// says that it had read the answer. The API takes as much as is asked of it, but in limits, where the settings are those that
+// nobody has changed: there the states' requests have to wait for the rate limit, and the first answer for the last one. In busy
+// there is another account, in a backfill.
 func BenchmarkLatency(b *testing.B) {
 	for _, bench := range []struct {
 		name string
 		life life
 	}{
 		{"one", life{accounts: 1}},
+		{"limits", life{accounts: 1, settings: []string{"IMOCHA_RATE_LIMIT=5", "IMOCHA_CONCURRENCY=4"}}},
 		{"twenty", life{accounts: 20}},
 		{"busy", life{accounts: 1, backfill: true}},
 	} {
@@ -92,7 +95,7 @@ func TestLatency(t *testing.T) {
 type life struct {
 	accounts int
 	backfill bool
-	settings []string
+	settings []string // beside the usual ones of benchmarks
 }
 
 // A sighting is an event, with the times of what happened to it.
