@@ -57,7 +57,8 @@ type Client struct {
 	stopTransport  context.CancelFunc
 	admin          *kafka.Client
 	codecs         *codecs
-	buffers        buffers
+	buffers        buffers // for records as they are, before compression and after it
+	wires          buffers // for batches; apart, or each would come to be as large as what it was made from
 
 	mu        sync.Mutex
 	refreshed time.Time // when metadata and connections were last thrown away

@@ -109,15 +109,14 @@ func (w *partitionWrite) acknowledged() []byte {
 
 // encode gives a batch its bytes.
 func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
-	buffers := &p.client.buffers
 	id := batchIdentity{p.pid, p.epoch, nextSequence(w.sequence, b.from)}
-	scratch := buffers.get()
+	scratch := p.client.buffers.get()
 	if p.codec != 0 {
 		scratch = slices.Grow(scratch, b.size) // once, not step by step
 	}
-	wire, scratch, err := p.client.codecs.appendBatch(append(buffers.get(), 0, 0, 0, 0), scratch, id, p.codec, now,
+	wire, scratch, err := p.client.codecs.appendBatch(append(p.client.wires.get(), 0, 0, 0, 0), scratch, id, p.codec, now,
 		records, w.entries[b.from:b.to])
-	buffers.put(scratch)
+	p.client.buffers.put(scratch)
 	if err != nil {
 		return joined(ErrRejected, err)
 	}

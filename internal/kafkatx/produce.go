@@ -177,7 +177,7 @@ func (t *transaction) settle(w *partitionWrite, err error, began time.Time) (ver
 	now := time.Now()
 	switch r.verdict {
 	case verdictDone:
-		t.p.client.buffers.put(w.acknowledged())
+		t.p.client.wires.put(w.acknowledged())
 		return r.verdict, nil
 	case verdictSoon, verdictAgain:
 	case verdictMissing:
