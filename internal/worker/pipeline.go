@@ -226,7 +226,9 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 		return err
 	}
 	began := time.Now()
-	err = q.during(func() error { return s.producer.Commit(ctx, s.batch.records) })
+	err = q.during(func() error {
+		return s.worker.gate.turn(ctx, func() error { return s.producer.Commit(ctx, s.batch.records) })
+	})
 	took := time.Since(began)
 	s.worker.Meter.Transaction(s.name, took, err)
 	if err != nil {

@@ -45,7 +45,7 @@ func (e *StuckError) Unwrap() error { return e.Err }
 // happens that only a new session can follow.
 func (a *account) session(ctx context.Context) error {
 	defer a.stats.owned(false)
-	if err := a.producer.Init(ctx); err != nil {
+	if err := a.worker.gate.turn(ctx, func() error { return a.producer.Init(ctx) }); err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
 	began := a.worker.now()
@@ -100,6 +100,13 @@ func phaseOf(name attempt.Account, interval time.Duration) time.Duration {
 	return time.Duration(h.Sum64() % uint64(max(interval, time.Second)))
 }
 
+// rest lets go of the memory that a backfill has needed, and a poll does not: with many accounts it would be most of all. Nothing
+// is staged then.
+func (s *session) rest() {
+	s.batch.records, s.batch.origins = nil, nil
+	s.seen = map[int64]attempt.Status{}
+}
+
 // pause waits for d, or until something is asked for.
 func (s *session) pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
@@ -136,6 +143,7 @@ func (s *session) work(ctx context.Context) error {
 				continue
 			}
 			s.watchClock(now)
+			s.rest()
 			s.pause(ctx, s.planner.Wait(now))
 			continue
 		}

@@ -21,6 +21,7 @@ type Worker struct {
 	Config
 	listeners []*listener // of each partition of the state topic
 	recovery  []*recovery // of each partition too
+	gate      gate        // to Kafka's coordinators
 	places    places
 	settled   settlement
 
@@ -32,7 +33,7 @@ type Worker struct {
 
 // New is a worker. It does nothing before Run.
 func New(c Config) *Worker {
-	w := &Worker{Config: c, known: map[attempt.Account]*account{}, tenures: map[int]*tenure{}}
+	w := &Worker{Config: c, gate: make(gate, transactionsAtOnce), known: map[attempt.Account]*account{}, tenures: map[int]*tenure{}}
 	if w.Now == nil {
 		w.Now = time.Now
 	}
