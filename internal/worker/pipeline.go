@@ -31,7 +31,7 @@ func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 		} else {
 			q.fill()
 		}
-		if s.batch.full() || s.batch.waited() > patience || !ended && q.empty() {
+		if s.batch.full() || s.batch.waited() > patience || !ended && !q.comes(ctx) {
 			if err := s.commitBeside(ctx, q); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"attemptstream/internal/schedule"
 )
@@ -67,6 +68,24 @@ func (q *queue) fill() {
 func (q *queue) current() bool { return q.s.replaying == q.replaying || q.replaying == nil }
 
 func (q *queue) empty() bool { return len(q.spans) == 0 }
+
+// comes tells whether there is a next span, and one for which what is staged, if anything is, need not wait for longer than
+// its patience, however long the answers take.
+func (q *queue) comes(ctx context.Context) bool {
+	if q.empty() || q.s.batch.since.IsZero() {
+		return !q.empty()
+	}
+	timer := time.NewTimer(patience - q.s.batch.waited())
+	defer timer.Stop()
+	select {
+	case <-q.spans[0].done:
+		return true
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return true // nothing is committed any more
+	}
+}
 
 // next waits for the oldest span and takes it from the queue, which must not be empty. It is nil for a run that has to stand
 // back.
