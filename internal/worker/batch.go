@@ -154,6 +154,9 @@ func (b *batch) waited() time.Duration {
 
 func (b *batch) full() bool { return b.bytes >= batchBytes }
 
+// release gives up the memory of a batch that is empty.
+func (b *batch) release() { b.records, b.origins, b.bodies = nil, nil, nil }
+
 // reset empties the batch. Nobody may hold on to its records any more.
 func (b *batch) reset() {
 	clear(b.records)

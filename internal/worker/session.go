@@ -103,7 +103,7 @@ func phaseOf(name attempt.Account, interval time.Duration) time.Duration {
 // rest lets go of the memory that a backfill has needed, and a poll does not: with many accounts it would be most of all. Nothing
 // is staged then.
 func (s *session) rest() {
-	s.batch.records, s.batch.origins = nil, nil
+	s.batch.release()
 	s.seen = map[int64]attempt.Status{}
 }
 
