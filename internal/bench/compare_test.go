@@ -85,7 +85,7 @@ func TestCompare(t *testing.T) {
 	if folder == "" {
 		folder = t.TempDir()
 	}
-	h := historyOf(attempts(t, 500_000))
+	h := historyOf(attempts(t, 1_000_000))
 	p := &place{b: t, history: h, api: startAPI(t, h)}
 	broker := "the embedded broker"
 	if os.Getenv("ATTEMPTSTREAM_BENCH_BROKER") == "embedded" {
