@@ -26,7 +26,9 @@
 //
 // # Failure
 //
-// Where there is no real Kafka its benchmarks are skipped. ATTEMPTSTREAM_BENCH_ATTEMPTS=n changes the length of a backfill.
+// Where there is no real Kafka its benchmarks are skipped. ATTEMPTSTREAM_BENCH_ATTEMPTS=n changes the length of a backfill,
+// ATTEMPTSTREAM_BENCH_IDS=100000000 the size of BenchmarkIndex (ids at random then take 4 GB), ATTEMPTSTREAM_BENCH_DAYS=n the
+// length of BenchmarkYear.
 //
 //	.ci/bench 5
 //	go test ./internal/bench -bench . -benchtime 5x -run '^$' -timeout 30m
