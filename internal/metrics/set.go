@@ -48,7 +48,7 @@ func New(c Config, registry *prometheus.Registry) (*Set, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Set{config: c, registry: registry, counters: newCounters()}
+	s := &Set{config: c, registry: registry, counters: newCounters(c.Schedule.States)}
 	for _, collector := range append(s.counters.all(),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
