@@ -55,6 +55,7 @@ func TestStop(t *testing.T) {
 		w.pause(p, time.Duration(random.Int64N(int64(time.Second))))
 		stop(p)
 		starting := w.start("run")
+		starting.Says(patience, "connecting to Kafka")
 		w.pause(starting, 500*time.Millisecond)
 		stop(starting)
 		if err := harm.back(); err != nil {

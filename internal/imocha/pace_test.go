@@ -50,7 +50,7 @@ func TestRateLimit(t *testing.T) {
 		}
 		wg.Wait()
 		for i := range sent {
-			if want := time.Duration(i/5) * time.Second; sent[i] < want || sent[i] > want+time.Millisecond {
+			if want := time.Duration(i) * 200 * time.Millisecond; sent[i] < want || sent[i] > want+time.Millisecond {
 				t.Errorf("request %d was sent after %s, want %s", i, sent[i], want)
 			}
 		}

@@ -75,6 +75,18 @@ func (w *wire) refuse(address string) {
 	}
 }
 
+// metadata is the number of kafka-go's own requests for metadata so far.
+func (w *wire) metadata() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.sent {
+		if f.api == "Metadata" {
+			n++
+		}
+	}
+	return n
+}
+
 // hang lets a broker answer no more.
 func (w *wire) hang(address string) {
 	w.mu.Lock()
