@@ -17,7 +17,7 @@ func TestKills(t *testing.T) {
 	const seed = 1
 	n := scale(t)
 	least := 30 * n
-	w := newWorld(t, kafkatest.Shared(t).Addrs(), failing(seed, 15*time.Millisecond), lives(seed, 10_000), time.Duration(n)*6*time.Hour)
+	w := newWorld(t, kafkatest.Shared(t).Addrs(), failing(seed, 15*time.Millisecond), lives(seed, 10_000), time.Duration(n)*8*time.Hour)
 	random := rand.New(rand.NewPCG(seed, 0))
 	kills := map[string]int{}
 	working, starting, open := 0, 0, 0

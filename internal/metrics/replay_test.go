@@ -25,15 +25,22 @@ func TestReplaysAreMeasured(t *testing.T) {
 			w.must(board.Ask(w.Context(), p.kafka.Kafka(), requests...))
 			time.Sleep(time.Second) // replays have their second in their names
 		}
-		time.Sleep(12 * time.Second)
-		_, f := p.scrape()
-		running, waiting := f.sum(t, "replays", "account", "default", "status", "running"), f.sum(t, "replays", "account", "default", "status", "waiting")
+		// Both are known when the account comes to them, between two polls that take 10 s each.
+		running, waiting := 0., 0.
+		for range 60 {
+			_, f := p.scrape()
+			running, waiting = f.sum(t, "replays", "account", "default", "status", "running"), f.sum(t, "replays", "account", "default", "status", "waiting")
+			if running+waiting == 2 {
+				break
+			}
+			time.Sleep(time.Second)
+		}
 		if running != 1 || waiting != 1 {
 			t.Errorf("%v replays run and %v wait, want one each", running, waiting)
 		}
 		time.Sleep(2 * time.Hour)
 		w.must(p.end())
-		_, f = p.scrape()
+		_, f := p.scrape()
 		if f.sum(t, "replays") != 0 {
 			t.Error("a replay has not ended")
 		}
