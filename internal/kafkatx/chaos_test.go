@@ -63,7 +63,7 @@ func chaos(t *testing.T, b *broker, seed uint64, transactions int) {
 				wait := time.Duration(rng.IntN(20)) * time.Millisecond
 				time.AfterFunc(wait, cancel)
 			}
-			err := p.Commit(ctx, pair(topic, value))
+			err := inPieces(ctx, p.Begin(), pair(topic, value), rng.IntN(3))
 			cancel()
 			switch {
 			case err == nil:
@@ -90,6 +90,17 @@ func chaos(t *testing.T, b *broker, seed uint64, transactions int) {
 			t.Errorf("we read %q", values(ours))
 		}
 	}
+}
+
+// inPieces commits records, some of them in pieces of their own before. A failure of one is also that of the commit.
+func inPieces(ctx context.Context, tx *kafkatx.Transaction, records []kafkatx.Record, pieces int) error {
+	for range pieces {
+		if tx.Write(ctx, records[:1]) != nil {
+			break
+		}
+		records = records[1:]
+	}
+	return tx.Commit(ctx, records)
 }
 
 // initialize is Init by an owner who insists.

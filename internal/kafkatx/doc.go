@@ -4,10 +4,10 @@
 //
 // # Idea
 //
-// [Producer.Commit] takes all records of one transaction and answers whether Kafka holds all of them or none. It speaks
-// transaction protocol 1, which every broker since 2.5 takes:
+// [Producer.Commit] takes all records of one transaction and answers whether Kafka holds all of them or none; a large one can
+// be written in pieces, with a [Transaction]. It speaks transaction protocol 1, which every broker since 2.5 takes:
 //
-//	InitProducerID → AddPartitionsToTxn (all partitions at once) → Produce … → EndTxn
+//	InitProducerID → AddPartitionsToTxn (a piece's new partitions at once) → Produce … → EndTxn
 //
 // [Client.ReadCommitted] reads one partition up to its last stable offset and hands out the records that a
 // read_committed consumer would see, in order.

@@ -79,7 +79,7 @@ const operationAuthenticate = "Authenticate"
 type RecordTooLargeError struct {
 	Topic     string
 	Partition int
-	Index     int    // in the records given to Commit
+	Index     int    // in the records given to the call
 	Key       []byte // the record's key
 	Size      int    // bytes of the record's batch as sent, after compression
 	Err       error  // the broker's answer; nil if it was not asked

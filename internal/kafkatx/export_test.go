@@ -1,6 +1,10 @@
 package kafkatx
 
-import "github.com/segmentio/kafka-go/protocol"
+import (
+	"time"
+
+	"github.com/segmentio/kafka-go/protocol"
+)
 
 // Again is a request that can be sent while the first one is under way.
 func Again(req protocol.Message) protocol.Message {
@@ -17,3 +21,6 @@ func (p *Producer) SetSequence(topic string, partition, n int32) {
 
 // WithBodies are the same records, handed over as bytes.
 func WithBodies(records []Record) []Record { return withBodies(records) }
+
+// Expire makes the transaction as old as it may become.
+func (t *Transaction) Expire() { t.until = time.Now() }

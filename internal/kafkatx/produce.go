@@ -14,9 +14,9 @@ import (
 // roundBytes bounds what goes into all requests of a round, and with it the memory: two rounds are held at a time.
 const roundBytes = 8 << 20
 
-// A transaction is the records of one Commit on their way to the brokers, in rounds: each round sends one request to
-// each broker, with the first unacknowledged batch of each partition, and meanwhile encodes the batches that follow.
-type transaction struct {
+// A delivery is the records of one piece of a transaction on their way to the brokers, in rounds: each round sends one request
+// to each broker, with the first unacknowledged batch of each partition, and meanwhile encodes the batches that follow.
+type delivery struct {
 	p       *Producer
 	now     time.Time
 	records []Record
@@ -24,17 +24,22 @@ type transaction struct {
 	turn    int               // the partition whose turn it is when a round cannot take all
 }
 
-func newTransaction(p *Producer, records []Record) (*transaction, error) {
+func newDelivery(p *Producer, records []Record) (*delivery, error) {
 	writes, err := groupRecords(records, p.next)
-	return &transaction{p: p, now: time.Now(), records: records, writes: writes}, err
+	return &delivery{p: p, now: time.Now(), records: records, writes: writes}, err
 }
 
-// addPartitions asks for all partitions at once: one that is added later could come after a late abort, which would
-// take the others out of the transaction.
-func (t *transaction) addPartitions() *addpartitionstotxn.Request {
-	req := &addpartitionstotxn.Request{TransactionalID: t.p.id, ProducerID: t.p.pid, ProducerEpoch: t.p.epoch}
+// addPartitions asks for all partitions at once that the coordinator was not told of before; nil: there are none. A late abort
+// would take the earlier ones out of the transaction when a partition is added: it cannot be one of this transaction's epoch,
+// which is a new one after any request without an answer.
+func (d *delivery) addPartitions(added map[topicPartition]bool) *addpartitionstotxn.Request {
+	req := &addpartitionstotxn.Request{TransactionalID: d.p.id, ProducerID: d.p.pid, ProducerEpoch: d.p.epoch}
 	topics := make(map[string]int)
-	for _, w := range t.writes {
+	for _, w := range d.writes {
+		if added[w.topicPartition] {
+			continue
+		}
+		added[w.topicPartition] = true
 		i, ok := topics[w.topic]
 		if !ok {
 			i = len(req.Topics)
@@ -43,31 +48,34 @@ func (t *transaction) addPartitions() *addpartitionstotxn.Request {
 		}
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, w.partition)
 	}
+	if len(req.Topics) == 0 {
+		return nil
+	}
 	return req
 }
 
 // produce writes all records, and returns when all are acknowledged.
-func (t *transaction) produce(ctx context.Context) error {
+func (d *delivery) produce(ctx context.Context) error {
 	for {
-		round, wake := t.round(time.Now())
+		round, wake := d.round(time.Now())
 		if len(round) == 0 && wake.IsZero() {
 			return nil
 		}
 		// Where a batch waits to be sent again, its failure is the reason why the time was not enough.
 		if err := sleep(ctx, time.Until(wake)); err != nil {
-			return t.interrupted(err)
+			return d.interrupted(err)
 		}
-		if err := t.encodeFirst(round); err != nil {
+		if err := d.encodeFirst(round); err != nil {
 			return err
 		}
-		if err := t.send(ctx, round); err != nil {
+		if err := d.send(ctx, round); err != nil {
 			return err
 		}
 	}
 }
 
-func (t *transaction) interrupted(err error) error {
-	for _, w := range t.writes {
+func (d *delivery) interrupted(err error) error {
+	for _, w := range d.writes {
 		if w.wait.last != nil {
 			return fmt.Errorf("%s to %v: %w; last: %w", stageProduce, w.topicPartition, err, w.wait.last)
 		}
@@ -77,14 +85,14 @@ func (t *transaction) interrupted(err error) error {
 
 // round picks the partitions that send a batch now. If there is none, wake says when the next one is ready; zero means
 // that all is written.
-func (t *transaction) round(now time.Time) (round []*partitionWrite, wake time.Time) {
-	t.writes = slices.DeleteFunc(t.writes, func(w *partitionWrite) bool {
-		return len(w.batches) == 0 && w.cutBatch(t.records) == nil
+func (d *delivery) round(now time.Time) (round []*partitionWrite, wake time.Time) {
+	d.writes = slices.DeleteFunc(d.writes, func(w *partitionWrite) bool {
+		return len(w.batches) == 0 && w.cutBatch(d.records) == nil
 	})
 	size := 0
-	for i := range t.writes {
-		at := (t.turn + i) % len(t.writes)
-		w := t.writes[at]
+	for i := range d.writes {
+		at := (d.turn + i) % len(d.writes)
+		w := d.writes[at]
 		if w.notYet.After(now) {
 			if wake.IsZero() || w.notYet.Before(wake) {
 				wake = w.notYet
@@ -92,7 +100,7 @@ func (t *transaction) round(now time.Time) (round []*partitionWrite, wake time.T
 			continue
 		}
 		if size += w.batches[0].size; size > roundBytes && len(round) > 0 {
-			t.turn = at
+			d.turn = at
 			break
 		}
 		round = append(round, w)
@@ -104,32 +112,32 @@ func (t *transaction) round(now time.Time) (round []*partitionWrite, wake time.T
 }
 
 // encodeStart encodes what the first round sends.
-func (t *transaction) encodeStart() error {
-	round, _ := t.round(t.now)
-	return t.encodeFirst(round)
+func (d *delivery) encodeStart() error {
+	round, _ := d.round(d.now)
+	return d.encodeFirst(round)
 }
 
-func (t *transaction) encodeFirst(round []*partitionWrite) error {
-	return t.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
+func (d *delivery) encodeFirst(round []*partitionWrite) error {
+	return d.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
 }
 
 // encodeAhead encodes the second batches, while the first ones are under way.
-func (t *transaction) encodeAhead(round []*partitionWrite) error {
-	return t.encode(round, func(w *partitionWrite) *batch {
+func (d *delivery) encodeAhead(round []*partitionWrite) error {
+	return d.encode(round, func(w *partitionWrite) *batch {
 		if len(w.batches) > 1 {
 			return w.batches[1]
 		}
-		return w.cutBatch(t.records)
+		return w.cutBatch(d.records)
 	})
 }
 
 // encode encodes one batch of each partition, unless it is nil or already encoded.
-func (t *transaction) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
+func (d *delivery) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, w := range round {
 		if b := which(w); b != nil && b.wire == nil {
-			group.Go(func() error { return w.encode(t.p, b, t.records, t.now) })
+			group.Go(func() error { return w.encode(d.p, b, d.records, d.now) })
 		}
 	}
 	return group.Wait()
@@ -137,26 +145,26 @@ func (t *transaction) encode(round []*partitionWrite, which func(*partitionWrite
 
 // send sends the first batch of each partition to its leader, all leaders at the same time, waits for all answers, and
 // encodes the batches that follow meanwhile. An error ends the transaction.
-func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
+func (d *delivery) send(ctx context.Context, round []*partitionWrite) error {
 	lingering, cancel := linger(ctx)
 	defer cancel()
-	requests := t.p.route(lingering, round)
-	if err := t.p.allowed(); err != nil {
+	requests := d.p.route(lingering, round)
+	if err := d.p.allowed(); err != nil {
 		return fmt.Errorf("%s: %w", stageProduce, err)
 	}
 	began := time.Now()
 	var sending errgroup.Group
 	for _, r := range requests {
-		sending.Go(func() error { r.send(lingering, t.p.client); return nil })
+		sending.Go(func() error { r.send(lingering, d.p.client); return nil })
 	}
-	end := t.encodeAhead(round)
+	end := d.encodeAhead(round)
 	_ = sending.Wait() // each partition has an error of its own
 	worst := verdictDone
 	for _, r := range requests {
 		for i, w := range r.writes {
 			// A throttled connection is not read from for so long: the next request would run into its deadline.
 			w.notYet = time.Now().Add(r.throttle)
-			if v, err := t.settle(w, r.errs[i], began); err != nil && v > worst {
+			if v, err := d.settle(w, r.errs[i], began); err != nil && v > worst {
 				worst, end = v, err
 			}
 		}
@@ -165,19 +173,19 @@ func (t *transaction) send(ctx context.Context, round []*partitionWrite) error {
 }
 
 // settle draws the consequences of the answer to a partition's first batch. An error ends the transaction.
-func (t *transaction) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
+func (d *delivery) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
 	b := w.batches[0]
 	r := classify(stageProduce, err)
 	if r.unanswered {
-		t.p.tainted, b.loose = true, true
+		d.p.tainted, b.loose = true, true
 	}
 	if r.stale {
-		t.p.client.refresh(began)
+		d.p.client.refresh(began)
 	}
 	now := time.Now()
 	switch r.verdict {
 	case verdictDone:
-		t.p.client.wires.put(w.acknowledged())
+		d.p.client.wires.put(w.acknowledged())
 		return r.verdict, nil
 	case verdictSoon, verdictAgain:
 	case verdictMissing:
@@ -186,11 +194,11 @@ func (t *transaction) settle(w *partitionWrite, err error, began time.Time) (ver
 		}
 	case verdictSplit:
 		if !w.split() {
-			return r.verdict, w.tooLarge(b, t.records, len(b.wire)-4, err)
+			return r.verdict, w.tooLarge(b, d.records, len(b.wire)-4, err)
 		}
 		return r.verdict, nil
 	case verdictFenced:
-		t.p.state = stateFenced
+		d.p.state = stateFenced
 		return r.verdict, joined(ErrFenced, describe(stageProduce, w, err))
 	case verdictRejected:
 		return r.verdict, joined(ErrRejected, describe(stageProduce, w, w.nameRecord(err)))

@@ -41,7 +41,7 @@ type Producer struct {
 	codec   kafka.Compression
 	guard   func() error
 
-	mu    sync.Mutex // held by Init and Commit
+	mu    sync.Mutex // held by Init, and by each call of a transaction
 	state producerState
 	pid   int64
 	epoch int16
@@ -51,6 +51,9 @@ type Producer struct {
 
 	// next holds the next sequence number of each partition under this epoch.
 	next map[topicPartition]int32
+
+	// current is the transaction that was written to last, since the last Init.
+	current *Transaction
 
 	// open: the coordinator may have a transaction of this epoch, which must be aborted.
 	open bool
@@ -96,7 +99,7 @@ func (p *Producer) Init(ctx context.Context) error {
 	if p.state == stateReady {
 		p.state = stateNew
 	}
-	p.coordinator = nowhere
+	p.coordinator, p.current = nowhere, nil
 	if err := p.takeEpoch(ctx, stageInit, -1, -1); err != nil {
 		return fmt.Errorf("transactional id %q: %w", p.id, err)
 	}

@@ -12,7 +12,7 @@ type Record struct {
 	Topic     string
 	Partition int
 	Offset    int64     // set when read, ignored when written
-	Time      time.Time // in milliseconds; zero when written: the time of Commit
+	Time      time.Time // in milliseconds; zero when written: the time of the call
 	Key       []byte    // nil: no key
 	Value     []byte    // nil: a tombstone
 	Headers   []kafka.Header

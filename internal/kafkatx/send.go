@@ -124,7 +124,7 @@ func (r *produceRequest) send(ctx context.Context, c *Client) {
 type refusal struct {
 	code    kafka.Error
 	message string
-	record  int // in the batch, then in the records given to Commit; -1: not known
+	record  int // in the batch, then in the records given to the call; -1: not known
 }
 
 func produceError(part *produce.ResponsePartition) error {

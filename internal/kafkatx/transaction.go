@@ -30,19 +30,84 @@ const abortPatience = 3 * time.Second
 // What is committed becomes visible to readers some milliseconds after Commit returns, and not in all partitions at the
 // same moment.
 func (p *Producer) Commit(ctx context.Context, records []Record) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(records) == 0 {
-		return nil
-	}
-	err := p.commit(ctx, records)
-	if err != nil {
-		return fmt.Errorf("commit %d records with transactional id %q: %w", len(records), p.id, err)
-	}
-	return nil
+	return p.Begin().Commit(ctx, records)
 }
 
-func (p *Producer) commit(ctx context.Context, records []Record) error {
+// A Transaction is one that is written in several pieces: those of a large one need not be in memory together, and are on
+// their way while the next are made. Its calls come one after the other. Once one of them has failed, nothing of it is
+// committed (or, for Commit, as its error says), and the later ones return the same error.
+//
+// From its first piece on it hides from read_committed consumers all that others write behind it, until it has ended: so it
+// is not a thing to keep.
+type Transaction struct {
+	p     *Producer
+	until time.Time               // when it is given up; zero: nothing was written
+	added map[topicPartition]bool // the partitions that the coordinator was told of
+	ended error                   // why nothing more can be written
+}
+
+// Begin returns a transaction without saying anything to Kafka. One that is open is given up by the first piece of the next.
+func (p *Producer) Begin() *Transaction { return &Transaction{p: p, added: map[topicPartition]bool{}} }
+
+// Write writes a piece of the transaction, and returns when Kafka has it. It is not visible before Commit. Records, errors and
+// ctx are as those of [Producer.Commit]; when ctx ends, the transaction is aborted.
+func (t *Transaction) Write(ctx context.Context, records []Record) error {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	return t.end(fmt.Sprintf("write %d records", len(records)), t.add(ctx, records))
+}
+
+// Commit writes the last piece, and commits all of them: as [Producer.Commit] does.
+func (t *Transaction) Commit(ctx context.Context, records []Record) error {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	err := t.add(ctx, records)
+	if err == nil && !t.until.IsZero() {
+		err = t.commit(ctx)
+	}
+	if err == nil {
+		t.ended = errCommitted
+		return nil
+	}
+	return t.end(fmt.Sprintf("commit %d records", len(records)), err)
+}
+
+// Abort ends the transaction without committing it. Where the coordinator does not answer, the producer's next transaction or
+// its next owner's Init ends it, or the broker after the transaction timeout.
+func (t *Transaction) Abort() {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	if t.ended != nil {
+		return
+	}
+	t.ended = joined(ErrAborted, errGivenUp)
+	if !t.until.IsZero() && t.p.current == t {
+		_ = t.p.giveUp(errGivenUp)
+	}
+}
+
+var (
+	errGivenUp   = errors.New("given up by its owner")
+	errCommitted = errors.New("the transaction has been committed")
+)
+
+// end keeps an error, with what it happened to.
+func (t *Transaction) end(what string, err error) error {
+	if err != nil && t.ended == nil {
+		t.ended = fmt.Errorf("%s with transactional id %q: %w", what, t.p.id, err)
+	}
+	return t.ended
+}
+
+// add writes records into the transaction, which it begins with the first ones.
+func (t *Transaction) add(ctx context.Context, records []Record) error {
+	p := t.p
+	switch {
+	case t.ended != nil || len(records) == 0:
+		return t.ended
+	case !t.until.IsZero() && p.current != t:
+		return joined(ErrAborted, errors.New("another transaction, or Init, came between"))
+	}
 	switch p.state {
 	case stateNew:
 		return ErrNotInitialized
@@ -51,43 +116,64 @@ func (p *Producer) commit(ctx context.Context, records []Record) error {
 	case stateUnknown:
 		return fmt.Errorf("%w since an earlier one: call Init", ErrUnknownOutcome)
 	}
+	begun := !t.until.IsZero()
 	if ctx.Err() != nil {
+		if begun {
+			return p.giveUp(cancellation(ctx))
+		}
 		return joined(ErrAborted, cancellation(ctx))
 	}
 
-	// The broker measures its timeout from AddPartitionsToTxn on. A quarter is left to end the transaction ourselves.
-	limit := p.timeout - p.timeout/4
-	writing, cancel := context.WithTimeoutCause(ctx, limit, &deadlineError{"transaction", limit})
-	defer cancel()
-	if err := p.clean(writing); err != nil {
-		return p.aborted(err)
+	if !begun {
+		p.current, t.until = t, time.Now().Add(t.limit())
 	}
-	if err := p.write(writing, records); err != nil {
+	writing, cancel := context.WithDeadlineCause(ctx, t.until, &deadlineError{"transaction", t.limit()})
+	defer cancel()
+	if !begun {
+		if err := p.clean(writing); err != nil {
+			return p.aborted(err)
+		}
+	}
+	if err := t.write(writing, records); err != nil {
 		return p.giveUp(err)
 	}
-	if ctx.Err() != nil {
-		return p.giveUp(cancellation(ctx))
-	}
-	return p.finish(ctx)
+	return nil
 }
 
-// write does everything up to the commit.
-func (p *Producer) write(ctx context.Context, records []Record) error {
-	t, err := newTransaction(p, records)
+// limit is how long a transaction may take. The broker measures its timeout from AddPartitionsToTxn on; a quarter is left to
+// end the transaction ourselves.
+func (t *Transaction) limit() time.Duration { return t.p.timeout - t.p.timeout/4 }
+
+// write sends the records, and what comes before them.
+func (t *Transaction) write(ctx context.Context, records []Record) error {
+	d, err := newDelivery(t.p, records)
 	if err != nil {
 		return err
 	}
-	p.open = true
 	// The first batches are encoded while the coordinator answers. Both are waited for: nothing may read the records
-	// after Commit has returned.
-	add := t.addPartitions()
+	// after the call has returned.
+	add := d.addPartitions(t.added)
 	var encoding errgroup.Group
-	encoding.Go(t.encodeStart)
-	_, _, err = p.ask(ctx, stageAddPartitions, add)
+	encoding.Go(d.encodeStart)
+	if add != nil {
+		t.p.open = true
+		_, _, err = t.p.ask(ctx, stageAddPartitions, add)
+	}
 	if err := errors.Join(err, encoding.Wait()); err != nil {
 		return err
 	}
-	return t.produce(ctx)
+	return d.produce(ctx)
+}
+
+// commit ends the transaction, unless ctx has ended, or there is not time enough.
+func (t *Transaction) commit(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return t.p.giveUp(cancellation(ctx))
+	case time.Now().After(t.until):
+		return t.p.giveUp(&deadlineError{"transaction", t.limit()})
+	}
+	return t.p.finish(ctx)
 }
 
 // giveUp aborts the open transaction, unless it is no longer ours. Its commit was never asked for, so none of it will be

@@ -20,7 +20,7 @@ func transactions() []safeguard {
 		name:   "a new epoch after a request without an answer",
 		breaks: "the request arrives late, and commits, or stands in the place of, what is not its own",
 		edits: []edit{{kafkatxPkg + "/producer.go", "p.tainted, inDoubt = true, true", "inDoubt = true"},
-			{kafkatxPkg + "/produce.go", "t.p.tainted, b.loose = true, true", "b.loose = true"}},
+			{kafkatxPkg + "/produce.go", "d.p.tainted, b.loose = true, true", "b.loose = true"}},
 		fails: []suite{tests(kafkatxPkg, "TestLateCommit/kfake", "TestLostRequestOrAnswer/kfake/Produce answer", "TestLostRequestOrAnswer/kfake/EndTxn(commit) answer")},
 		first: true,
 	}, {
@@ -75,6 +75,11 @@ func transactions() []safeguard {
 		edits: []edit{{kafkatxPkg + "/produce.go", "\tcase verdictSoon, verdictAgain:\n",
 			"\tcase verdictSoon, verdictAgain:\n\t\tw.sequence, b.wire = nextSequence(w.sequence, b.to-b.from), nil\n"}},
 		fails: []suite{tests(kafkatxPkg, "TestLostRequestOrAnswer/kfake/Produce answer", "TestLostRequestOrAnswer/kfake/Produce request")},
+	}, {
+		name:   "the end of a transaction with the piece that failed",
+		breaks: "the pieces after it are committed without it",
+		edits:  []edit{{kafkatxPkg + "/transaction.go", "\tif err != nil && t.ended == nil {\n", "\tif err != nil {\n\t\tt.until = time.Time{}\n\t\treturn err\n\t}\n\tif false {\n"}},
+		fails:  []suite{tests(kafkatxPkg, "TestPieceFails/kfake")},
 	}, {
 		name:   "acknowledgment by all replicas",
 		breaks: "what is committed is lost with the broker that alone has it",
