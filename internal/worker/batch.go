@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -35,27 +36,66 @@ func (c *Counts) add(d Counts) {
 	c.Doubtful += d.Doubtful
 }
 
-// batchBytes is about how much of keys, values and headers one transaction holds before it is committed, though more
-// spans may be ready.
-const batchBytes = 4 << 20
+const (
+	// batchBytes is about how much of keys, values and headers one transaction holds before it is committed, though more
+	// spans may be ready.
+	batchBytes = 32 << 20
 
-// A batch is what the next transaction tells. Its memory is used again.
+	// pieceBytes is how much of them is written ahead of the commit. What is less waits for it.
+	pieceBytes = 4 << 20
+)
+
+// A batch is what the next transaction tells.
 type batch struct {
 	topics  topics.Layout
 	encoder *event.Encoder
 
-	records []kafkatx.Record
-	origins []complete.Identity // of records, as long as they are not the state's
+	piece         // that is being filled
+	spare   piece // the memory of another
+	bytes   int   // of all pieces
 	windows int
 	counts  map[attempt.State]*Counts // without Windows
 	late    []time.Duration           // how long after its window each late event was found
-	bytes   int
-	since   time.Time // of the first window; zero: nothing is staged
+	since   time.Time                 // of the first window; zero: nothing is staged
 
-	form   *event.Form // of the last event; nil: there is none
-	bodies []body      // of the events; those that records point at stay where they are when it grows
-	key    []byte
+	form *event.Form // of the last event; nil: there is none
+	key  []byte
 }
+
+// A piece is what of a batch is written at once. Its memory is used again.
+type piece struct {
+	records []kafkatx.Record
+	origins []complete.Identity // of records, as long as they are not the state's
+	bodies  []body              // of the events; those that records point at stay where they are when it grows
+	size    int                 // about how much of keys, values and headers it holds
+}
+
+// empty gives up what the piece holds, and keeps its memory. Nobody may hold on to its records any more.
+func (p *piece) empty() {
+	clear(p.records)
+	clear(p.origins)
+	clear(p.bodies)
+	p.records, p.origins, p.bodies, p.size = p.records[:0], p.origins[:0], p.bodies[:0], 0
+}
+
+// blame makes an error that is one entry's an entryError.
+func (p *piece) blame(err error) error {
+	var large *kafkatx.RecordTooLargeError
+	if errors.As(err, &large) && large.Index < len(p.origins) {
+		return &entryError{entry: p.origins[large.Index], record: large, err: err}
+	}
+	return err
+}
+
+// An entryError is an entry that Kafka does not take.
+type entryError struct {
+	entry  complete.Identity
+	record *kafkatx.RecordTooLargeError // that was made of it
+	err    error
+}
+
+func (e *entryError) Error() string { return e.err.Error() }
+func (e *entryError) Unwrap() error { return e.err }
 
 // A body is an event that is rendered where its record is put into a batch of Kafka's. The attempt must not change before.
 type body struct {
@@ -132,6 +172,7 @@ func (b *batch) letter(d *event.DeadLetter) {
 
 func (b *batch) add(r kafkatx.Record, size int, from complete.Identity) {
 	b.bytes += size
+	b.size += size
 	b.records = append(b.records, r)
 	b.origins = append(b.origins, from)
 }
@@ -154,17 +195,27 @@ func (b *batch) waited() time.Duration {
 
 func (b *batch) full() bool { return b.bytes >= batchBytes }
 
-// release gives up the memory of a batch that is empty.
-func (b *batch) release() { b.records, b.origins, b.bodies = nil, nil, nil }
+// next takes the piece that is being filled out of the batch, which goes on with another.
+func (b *batch) next() piece {
+	p := b.piece
+	b.piece, b.spare = b.spare, piece{}
+	return p
+}
 
-// reset empties the batch. Nobody may hold on to its records any more.
+// written gives a piece back that next has returned.
+func (b *batch) written(p piece) {
+	p.empty()
+	b.spare = p
+}
+
+// release gives up the memory of a batch that is empty.
+func (b *batch) release() { b.piece, b.spare = piece{}, piece{} }
+
+// reset empties the batch, all of whose pieces are given back.
 func (b *batch) reset() {
-	clear(b.records)
-	clear(b.origins)
-	b.records, b.origins = b.records[:0], b.origins[:0]
+	b.piece.empty()
 	b.windows, b.bytes, b.since = 0, 0, time.Time{}
 	clear(b.counts)
 	b.late = nil // who was told of the batch may keep it
-	clear(b.bodies)
-	b.form, b.bodies = nil, b.bodies[:0]
+	b.form = nil
 }

@@ -212,7 +212,7 @@ func (h *history) window(b *testing.B) {
 	began := time.Now()
 	r.run = h.planner.Begin(h.worker.now())
 	var ok bool
-	if r.span, ok = r.run.Next(); !ok || !h.settle(b.Context(), r.run, r) {
+	if r.span, ok = r.run.Next(); !ok || h.settle(b.Context(), r.run, r) != goesOn {
 		b.Fatal("the window was not staged")
 	}
 	if h.batch.total().Events != windowAttempts {

@@ -50,6 +50,9 @@ func (s *session) lookForReturns(
 	if len(candidates) == 0 {
 		return nil
 	}
+	if err := s.mayAsk(); err != nil {
+		return err
+	}
 	before, end := run.Since(a.State, span), span.Window().End
 	inRest, err := s.shown(ctx, a.State, attempt.Window{Start: before.Add(attempt.Overlap), End: end}, candidates)
 	if err != nil {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	told    judgment = iota // all of it is staged
 	partly                  // all but what Kafka does not take is staged
 	divide                  // nothing is staged: the span has to be read in parts
+	later                   // nothing is staged: what has been written has to be committed before
 	unknown                 // nothing is staged: what is needed to judge it could not be read
 )
 
@@ -42,7 +44,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 	if fresh {
 		for _, a := range answers {
 			if err := s.lookForReturns(ctx, run, span, a, twice, &returned); err != nil {
-				return unknown, a.State, err
+				return unsettled(err), a.State, err
 			}
 		}
 	}
@@ -50,7 +52,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 		order = phases{}
 		for _, a := range answers {
 			if err := s.lookForPhases(ctx, span, a, twice, order); err != nil {
-				return unknown, a.State, err
+				return unsettled(err), a.State, err
 			}
 		}
 	}
@@ -58,6 +60,14 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 		return partly, "", nil
 	}
 	return told, "", nil
+}
+
+// unsettled is the judgment where what is needed for it could not be asked for.
+func unsettled(err error) judgment {
+	if errors.Is(err, errOpen) {
+		return later
+	}
+	return unknown
 }
 
 // underTwoStatuses are the ids that have more than one status in the answers, at least one of which may have to be told;

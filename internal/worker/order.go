@@ -43,6 +43,9 @@ func (s *session) lookForPhases(ctx context.Context, span schedule.Span, a *comp
 	if len(candidates) == 0 {
 		return nil
 	}
+	if err := s.mayAsk(); err != nil {
+		return err
+	}
 	w := span.Window()
 	middle := w.Start.Add(attempt.Overlap)
 	first, err := s.shown(ctx, a.State, attempt.Window{Start: w.Start, End: middle}, candidates)

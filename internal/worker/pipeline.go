@@ -43,53 +43,92 @@ func (s *session) execute(ctx context.Context, run *schedule.Run) error {
 		if ctx.Err() != nil {
 			return nil // what is staged comes again
 		}
-		ended = head == nil || !s.take(ctx, head)
+		if head == nil {
+			ended = true
+			continue
+		}
+		outcome, err := s.takeOrCommit(ctx, q, head)
+		if err != nil {
+			return err
+		}
+		if err := s.writeAhead(ctx, q); err != nil {
+			return err
+		}
+		ended = outcome == ends
 	}
 }
 
-// take stages what a reading showed and tells the schedule. It is false if that ends the run.
-func (s *session) take(ctx context.Context, r *reading) bool {
+// takeOrCommit takes a reading; where that needs more answers, it commits before what has been written.
+func (s *session) takeOrCommit(ctx context.Context, q *queue, r *reading) (outcome, error) {
+	if s.ahead.open() && len(r.failed()) > 0 { // what failed may have to be probed
+		if err := s.commitBeside(ctx, q); err != nil {
+			return ends, err
+		}
+	}
+	o := s.take(ctx, r)
+	if o != waits {
+		return o, nil
+	}
+	if err := s.commitBeside(ctx, q); err != nil {
+		return ends, err
+	}
+	return s.take(ctx, r), nil
+}
+
+// An outcome says what is to follow when a reading was taken.
+type outcome int
+
+const (
+	goesOn outcome = iota // the run
+	ends                  // the run
+	waits                 // the reading, until what has been written is committed; nothing has come of it
+)
+
+// take stages what a reading showed and tells the schedule.
+func (s *session) take(ctx context.Context, r *reading) outcome {
 	ctx, cancel := s.beside(ctx, r.run)
 	defer cancel()
 	now := s.worker.now()
 	if h := r.hold(now); h != nil {
 		s.held(h)
-		return false
+		return ends
 	}
 	failed := r.failed()
 	switch {
 	case s.early(r):
-		return false
+		return ends
 	case r.narrow():
 		r.run.Narrow(r.span)
-		return false
+		return ends
 	case len(failed) > 0:
 		s.failed(ctx, r, failed)
-		return false
+		return ends
 	}
 	return s.settle(ctx, r.run, r)
 }
 
-// settle judges what the states of run showed, which is whole, and stages it. It is false if that ends the run.
-func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) bool {
+// settle judges what the states of run showed, which is whole, and stages it.
+func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) outcome {
 	answers := r.answers()
 	verdict, state, err := s.judge(ctx, run, r.span, answers)
 	now := s.worker.now()
 	switch verdict {
+	case later:
+		return waits
 	case divide:
 		run.Narrow(r.span)
-		return false
+		return ends
 	case unknown:
 		if s.gaveUp(ctx, run) {
-			return false
+			return ends
 		}
 		if h := holdFor(err, now); h != nil {
 			s.held(h)
-			return false
+			return ends
 		}
 		s.complain(r.span, state, err)
 		run.Failed(r.span, []attempt.State{state}, now)
-		return false
+		return ends
 	case partly:
 		s.log.Warn("a second becomes a gap, or is passed over by a replay: it holds an entry that Kafka does not take",
 			zap.Stringer("span", r.span), zap.Stringer("kind", run.Kind))
@@ -107,7 +146,10 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) boo
 	s.batch.window()
 	s.noteDoubt(r.span, answers)
 	s.memory.Checkpoint.Trust = s.reader.Trust.Known()
-	return verdict == told
+	if verdict == partly {
+		return ends
+	}
+	return goesOn
 }
 
 // noteDoubt counts and names answers that may have been cut.
@@ -213,26 +255,28 @@ func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx,
 
 // commitBeside is commit while q goes on reading.
 func (s *session) commitBeside(ctx context.Context, q *queue) error {
+	if err := s.finishWrite(q); err != nil {
+		return err
+	}
 	s.carry()
 	changed, err := s.memory.Changed()
 	if err != nil {
 		return err
 	}
-	if !changed { // so there is nothing to tell either
+	if !changed && !s.ahead.open() { // so there is nothing to tell either
 		s.settled(Commit{})
 		return nil
 	}
 	if s.batch.records, err = s.memory.AppendRecords(s.batch.records); err != nil {
 		return err
 	}
-	began := time.Now()
+	tx := s.begin()
 	err = q.during(func() error {
-		return s.worker.gate.turn(ctx, func() error { return s.producer.Commit(ctx, s.batch.records) })
+		return s.worker.gate.turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })
 	})
-	took := time.Since(began)
-	s.worker.Meter.Transaction(s.name, took, err)
+	took := s.ended(err)
 	if err != nil {
-		return err
+		return s.batch.blame(err)
 	}
 	s.memory.Commit()
 	s.told = s.memory.Index.Told()

@@ -25,6 +25,7 @@ type session struct {
 	reader  complete.Reader
 	refused refusals
 	batch   batch
+	ahead   ahead
 	seen    map[int64]attempt.Status // memory of underTwoStatuses
 	stuck   *StuckError
 	said    map[string]*silence
@@ -70,6 +71,7 @@ func (a *account) session(ctx context.Context) error {
 		said:    map[string]*silence{},
 	}
 	defer func() { s.dropKept(anyRun) }()
+	defer s.abandon()
 	s.memory.Replays.Forget(began)
 	a.listener.begin(memory.Read)
 	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
@@ -167,14 +169,14 @@ func (s *session) after(ctx context.Context, err error) error {
 	if !errors.Is(err, kafkatx.ErrAborted) || ctx.Err() != nil {
 		return err
 	}
-	var large *kafkatx.RecordTooLargeError
+	var refused *entryError
 	switch {
-	case errors.As(err, &large) && large.Index < len(s.batch.origins):
+	case errors.As(err, &refused):
 		// The entry's second becomes a gap, which is tried again: nothing is lost, and nothing else waits.
-		s.refused[s.batch.origins[large.Index]] = s.worker.now()
+		s.refused[refused.entry] = s.worker.now()
 		s.stats.problem(err)
 		s.log.Error("an entry is larger than its topic allows and becomes a gap until the topic takes it",
-			zap.String("topic", large.Topic), zap.Int("bytes", large.Size), zap.Error(err))
+			zap.String("topic", refused.record.Topic), zap.Int("bytes", refused.record.Size), zap.Error(err))
 	case errors.Is(err, kafkatx.ErrRejected), s.ending(err) != nil:
 		return err
 	default:
@@ -182,6 +184,7 @@ func (s *session) after(ctx context.Context, err error) error {
 		s.log.Warn("transaction aborted, begin its windows again", zap.Error(err))
 		sleep(ctx, abortPause)
 	}
+	s.abandon()
 	s.batch.reset()
 	if err := s.memory.Rollback(); err != nil {
 		return err
