@@ -19,8 +19,10 @@ type Answer struct {
 	At        time.Time // when it had been read
 	Doubtful  bool      // it may have been cut, and nothing can tell
 
-	memory  int              // about what it takes: short entries take more than their text
-	members []attempt.Member // memory for those of the attempts; its length is used
+	memory  int                // about what it takes: short entries take more than their text
+	members []attempt.Member   // memory for those of the attempts; its length is used
+	pieces  [][]attempt.Member // all such memory that the answer has had, and as much behind it as it may have
+	had     int                // pieces
 }
 
 // Limits of an answer that is held in memory at once. One with more text than the first is read in narrower windows; where
@@ -51,31 +53,51 @@ var (
 func (a *Answer) add(e *imocha.Entry) {
 	a.Length++
 	if e.Malformed != nil {
-		a.Bytes += len(e.Malformed.Raw)
-		a.memory += len(e.Malformed.Raw) + malformedBytes
-		a.Malformed = append(a.Malformed, *e.Malformed)
-		return
+		a.addMalformed(e.Malformed)
+	} else {
+		a.addAttempt(&e.Attempt)
 	}
-	a.Bytes += len(e.Attempt.Raw)
-	a.memory += len(e.Attempt.Raw) + attemptBytes + len(e.Attempt.Additional)*memberBytes
-	a.Attempts = append(a.Attempts, e.Attempt)
-	a.Attempts[len(a.Attempts)-1].Additional = a.keep(e.Attempt.Additional)
 }
 
-// keep copies members, since the client clears what it hands out, and uses it again. Memory is taken for as many more
-// attempts with as many members as there is room for, so that it is not taken for each one.
+func (a *Answer) addMalformed(m *attempt.Malformed) {
+	a.Bytes += len(m.Raw)
+	a.memory += len(m.Raw) + malformedBytes
+	a.Malformed = append(a.Malformed, *m)
+}
+
+func (a *Answer) addAttempt(e *attempt.Attempt) {
+	a.Bytes += len(e.Raw)
+	a.memory += len(e.Raw) + attemptBytes + len(e.Additional)*memberBytes
+	a.Attempts = append(a.Attempts, *e)
+	a.Attempts[len(a.Attempts)-1].Additional = a.keep(e.Additional)
+}
+
+// keep copies members, since the client clears what it hands out, and uses it again.
 func (a *Answer) keep(members []attempt.Member) []attempt.Member {
 	n := len(members)
 	if n == 0 {
 		return nil
 	}
 	if cap(a.members)-len(a.members) < n {
-		alike := 1 + cap(a.Attempts) - len(a.Attempts)
-		a.members = make([]attempt.Member, 0, max(n, min(n*alike, mostMembers)))
+		a.members = a.piece(n)
 	}
 	from := len(a.members)
 	a.members = append(a.members, members...)
 	return a.members[from:len(a.members):len(a.members)]
+}
+
+// piece is memory for n members. It is taken for as many more attempts with as many members as there is room for, so that it
+// is not taken for each one.
+func (a *Answer) piece(n int) []attempt.Member {
+	if a.had < len(a.pieces) && cap(a.pieces[a.had]) >= n {
+		a.had++
+		return a.pieces[a.had-1]
+	}
+	alike := 1 + cap(a.Attempts) - len(a.Attempts)
+	fresh := make([]attempt.Member, 0, max(n, min(n*alike, mostMembers)))
+	a.pieces = append(a.pieces[:a.had], fresh)
+	a.had++
+	return fresh
 }
 
 // join adds what part shows beyond the entries that are shown already, and counts it among them.
@@ -84,14 +106,16 @@ func (a *Answer) join(part *Answer, shown map[Identity]struct{}) {
 		e := &part.Attempts[i]
 		if _, ok := shown[IdentityOf(e)]; !ok {
 			shown[IdentityOf(e)] = struct{}{}
-			a.Attempts, a.Length, a.Bytes = append(a.Attempts, *e), a.Length+1, a.Bytes+len(e.Raw)
+			a.Length++
+			a.addAttempt(e)
 		}
 	}
 	for i := range part.Malformed {
 		m := &part.Malformed[i]
 		if _, ok := shown[Identity{Raw: m.Raw}]; !ok {
 			shown[Identity{Raw: m.Raw}] = struct{}{}
-			a.Malformed, a.Length, a.Bytes = append(a.Malformed, *m), a.Length+1, a.Bytes+len(m.Raw)
+			a.Length++
+			a.addMalformed(m)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestAnswersOfLikelyLength(t *testing.T) {
 		}
 		ask(attempt.Completed)
 		n = 1050
-		if allocs := ask(attempt.Completed); allocs > 12 {
+		if allocs := ask(attempt.Completed); allocs > 16 { // some are of memory that is used again later
 			t.Errorf("%d members: %v allocations for %d entries", members, allocs, n)
 		}
 		n = 10 // the first time there is room for more than is needed

@@ -25,6 +25,7 @@ type Reader struct {
 	Trust Trust
 
 	lengths lengths
+	spares  spares
 	most    int // instead of indivisibleBytes; 0: that
 }
 
@@ -45,10 +46,11 @@ func (r *Reader) Ask(ctx context.Context, state attempt.State, span schedule.Spa
 
 func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window, smallest bool) (a *Answer, err error) {
 	err = r.Request(ctx, state, w, func() func(*imocha.Entry) error {
+		r.Release(a) // of a try that failed
 		a = &Answer{State: state}
 		return func(e *imocha.Entry) error {
 			if a.Length == 0 {
-				a.Attempts = make([]attempt.Attempt, 0, min(r.lengths.likely(state), r.Longest+1))
+				r.spares.give(a, min(r.lengths.likely(state), r.Longest+1))
 			}
 			a.add(e)
 			switch {
@@ -63,10 +65,12 @@ func (r *Reader) ask(ctx context.Context, state attempt.State, w attempt.Window,
 		}
 	})
 	a.At = r.Now()
-	if err == nil {
-		r.lengths.set(state, len(a.Attempts))
+	if err != nil {
+		r.Release(a)
+		return a, err
 	}
-	return a, err
+	r.lengths.set(state, len(a.Attempts))
+	return a, nil
 }
 
 // Read asks for span until the answer is known to be whole, or to be as complete as can be known.
@@ -81,17 +85,22 @@ func (r *Reader) Read(ctx context.Context, state attempt.State, span schedule.Sp
 	older, younger := span.Halves()
 	first, of1, err := r.Read(ctx, state, older)
 	if err != nil {
+		r.Release(a)
 		return nil, of1, err
 	}
+	defer r.Release(first)
 	second, of2, err := r.Read(ctx, state, younger)
 	if err != nil {
+		r.Release(a)
 		return nil, of2, err
 	}
+	defer r.Release(second)
 	parts := first.Entries()
 	second.addTo(parts)
 	if !same(a.Entries(), parts) {
 		// Invitations change while they are read. What is still so the second time was not that.
 		length := a.Length
+		r.Release(a)
 		if a, err = r.Ask(ctx, state, span); err != nil {
 			return nil, Changed, err
 		}

@@ -25,11 +25,13 @@ func (r *Reader) second(ctx context.Context, state attempt.State, span schedule.
 	for _, half := range []attempt.Window{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
 		part, err := r.ask(ctx, state, half, true)
 		if err != nil {
+			r.Release(a)
 			return nil, Doubtful, err
 		}
 		uncut = uncut && part.Length < length
 		part.addTo(parts)
 		a.join(part, shown)
+		r.Release(part)
 	}
 	if !uncut || !within(shown, parts) {
 		a.Doubtful = true
