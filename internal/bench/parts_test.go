@@ -3,11 +3,15 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +26,11 @@ import (
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/complete"
 	"attemptstream/internal/event"
+	"attemptstream/internal/imocha"
 	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/schedule"
 )
 
 // BenchmarkEncoder makes record batches of attempts, with all that a transaction does but a network and a broker.
@@ -56,6 +63,58 @@ func BenchmarkEncoder(b *testing.B) {
 			b.ReportMetric(float64(to.written)/n, "wire-B/event")
 		})
 	}
+}
+
+// BenchmarkReader reads a long history from answers of usual length, with all that a backfill does for that but a network.
+func BenchmarkReader(b *testing.B) {
+	const perWindow = 1000
+	h := historyOf(attempts(b, 100_000))
+	states, window := h.render(), h.end.Sub(h.start)*perWindow/time.Duration(h.attempts)
+	to := &canned{}
+	api, err := imocha.New(imocha.Config{BaseURL: "http://127.0.0.1:1", Account: attempt.DefaultAccount, Key: imocha.StaticKey("key"),
+		RequestTimeout: time.Minute, RateLimit: 1e9, Concurrency: 1, Transport: to})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := complete.Reader{Longest: 4 * perWindow, Now: time.Now,
+		Request: func(ctx context.Context, state attempt.State, w attempt.Window, begin func() func(*imocha.Entry) error) error {
+			to.entries = states[state].between(w)
+			return api.Attempts(ctx, state, w, begin())
+		}}
+	r.Trust.Set(schedule.Trust{Proven: 4 * perWindow})
+	n := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	used := ownCPU()
+	for b.Loop() {
+		for from := h.start; from.Before(h.end); from = from.Add(window) {
+			for _, state := range attempt.States() {
+				a, _, err := r.Read(b.Context(), state, schedule.Span{From: attempt.InstantOf(from), Until: attempt.InstantOf(from.Add(window))})
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += a.Length
+				r.Release(a)
+			}
+		}
+	}
+	cpu := ownCPU() - used
+	runtime.ReadMemStats(&after)
+	if n < b.N*h.attempts {
+		b.Fatalf("%d attempts were read, want %d", n, b.N*h.attempts)
+	}
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(n), "cpu-ns/event")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(n), "B/event")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(n), "allocs/event")
+	b.ReportMetric(0, "ns/op")
+}
+
+// canned is an API without a network, which answers with entries.
+type canned struct{ entries []byte }
+
+func (c *canned) RoundTrip(*http.Request) (*http.Response, error) {
+	text := io.MultiReader(strings.NewReader(`{"result":{"testAttempts":[`), bytes.NewReader(c.entries), strings.NewReader(`]},"errors":null}`))
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(text)}, nil
 }
 
 // observations look like those of a backfill: in answers of a thousand attempts.
