@@ -7,6 +7,9 @@ import (
 
 // parseInteger is the value of a JSON number that is exactly an int64, however it is spelt: 7, 7.0, 70e-1.
 func parseInteger(s string) (int64, bool) {
+	if n, ok := parseDigits(s); ok {
+		return n, true
+	}
 	if c := s[0]; c != '-' && (c < '0' || c > '9') {
 		return 0, false
 	}
@@ -39,4 +42,19 @@ func parseInteger(s string) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil
+}
+
+// parseDigits is the value of a number that is nothing but so many digits as always fit, as ids are.
+func parseDigits(s string) (n int64, ok bool) {
+	if len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		digit := s[i] - '0'
+		if digit > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(digit)
+	}
+	return n, true
 }
