@@ -46,9 +46,9 @@ func (s *session) ended(err error) time.Duration {
 // enough. An error may be that of the one before.
 func (s *session) writeAhead(ctx context.Context, q *queue) error {
 	switch {
-	case s.batch.size < pieceBytes || s.batch.full(): // what is full is committed at once
+	case s.batch.size < s.worker.PieceBytes || s.batch.full(): // what is full is committed at once
 		return nil
-	case s.ahead.written != nil && len(s.ahead.written) == 0 && s.batch.size < 2*pieceBytes:
+	case s.ahead.written != nil && len(s.ahead.written) == 0 && s.batch.size < 2*s.worker.PieceBytes:
 		return nil
 	}
 	if err := s.finishWrite(q); err != nil {

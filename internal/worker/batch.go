@@ -41,7 +41,8 @@ const (
 	// spans may be ready.
 	batchBytes = 32 << 20
 
-	// pieceBytes is how much of them is written ahead of the commit. What is less waits for it.
+	// pieceBytes is how much of them is written ahead of the commit, if the configuration does not say otherwise. What is
+	// less waits for it.
 	pieceBytes = 4 << 20
 )
 

@@ -40,8 +40,10 @@ type Config struct {
 	Compression kafka.Compression
 	// TransactionTimeout is when Kafka ends a transaction that a dead worker left open; 0 is one minute.
 	TransactionTimeout time.Duration
-	Log                *zap.Logger
-	Now                func() time.Time // nil: time.Now
+	// PieceBytes is about how much of a transaction is written ahead of its commit; 0 is 4 MiB.
+	PieceBytes int
+	Log        *zap.Logger
+	Now        func() time.Time // nil: time.Now
 	// Committed is called after every commit, one call at a time for each account; nil is nobody.
 	Committed func(Commit)
 	// RequestInterval is how often requests for replays are looked for; 0 is two seconds.

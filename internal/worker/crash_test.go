@@ -53,6 +53,28 @@ func TestCrashAndTakeover(t *testing.T) {
 	})
 }
 
+// The same between the pieces in which a transaction is written, and with the last of them.
+func TestCrashBetweenPieces(t *testing.T) {
+	points := map[string]point{
+		"after the first piece":           {requestProduce, 1, answered},
+		"the second piece under way":      {requestProduce, 2, late},
+		"before the state's partition":    {requestAdd, 2, neverSent},
+		"the second commit, under way":    {requestCommit, 2, late},
+		"the second commit, answer lost":  {requestCommit, 2, answerLost},
+		"the first committed, and memory": {requestCommit, 1, answered},
+	}
+	brokertest.OnBoth(t, func(t *testing.T, brokers []string) {
+		for name, at := range points {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := crashWorld(t, brokers)
+				w.piece = 1
+				crashAndTakeOver(t, w, at)
+			})
+		}
+	})
+}
+
 func crashAndTakeOver(t *testing.T, w *world, at point) {
 	if at.kind == requestInit {
 		// It has something to go on from, and something left to read when it is back.

@@ -41,6 +41,7 @@ type world struct {
 	schedule schedule.Settings
 	timeout  time.Duration
 	key      string
+	piece    int // bytes that are written ahead; 0: as many as usual
 }
 
 var topicNumber atomic.Int64
@@ -108,6 +109,7 @@ func (w *world) worker(transport kafka.RoundTripper, change ...func(*worker.Conf
 	c := worker.Config{
 		Accounts: []worker.Account{{Name: account, API: api}}, Kafka: client, Topics: layout, Events: encoder,
 		Schedule: w.schedule, Concurrency: 8, Compression: kafka.Zstd, TransactionTimeout: 20 * time.Second, Log: brokertest.Logger(w.t),
+		PieceBytes: w.piece,
 	}
 	for _, f := range change {
 		f(&c)

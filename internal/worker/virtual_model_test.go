@@ -55,6 +55,7 @@ type model struct {
 	random *rand.Rand
 	api    imochasim.Config
 	lives  imochasim.Lives
+	piece  int // as a virtualWorld has it
 	// Of a request to Kafka.
 	latency time.Duration
 	lose    float64
@@ -62,7 +63,7 @@ type model struct {
 
 func newModel(seed uint64) *model {
 	r := rand.New(rand.NewPCG(seed, 9))
-	m := &model{random: r, lives: quietLives(seed), latency: time.Duration(r.Int64N(int64(200 * time.Millisecond))), lose: .02 * r.Float64()}
+	m := &model{random: r, lives: quietLives(seed), piece: []int{0, 1, 5000}[seed%3], latency: time.Duration(r.Int64N(int64(200 * time.Millisecond))), lose: .02 * r.Float64()}
 	m.api = imochasim.Config{Seed: seed, Boundary: imochasim.Boundaries()[r.IntN(4)], Duplicates: .02 * r.Float64()}
 	m.api.Latency = imochasim.Latency{Fixed: 20 * time.Millisecond, Random: time.Duration(1 + r.Int64N(int64(3*time.Second)))}
 	if r.IntN(2) == 0 {
@@ -88,6 +89,7 @@ func (m *model) play(w *virtualWorld) {
 	w.schedule.PollInterval = time.Duration(120+m.random.IntN(1200)) * time.Second
 	w.schedule.SettleDelay = time.Duration(5+m.random.IntN(90)) * time.Second
 	w.schedule.LookbackInterval = 30 * time.Minute
+	w.piece = m.piece
 	w.schedule.WindowAttempts = 20 + m.random.IntN(500)
 	w.populate(account, m.lives, busyFor)
 	apart := m.random.IntN(3) == 0

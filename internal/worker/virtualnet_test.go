@@ -55,6 +55,7 @@ type virtualWorld struct {
 	now      func() time.Time           // nil: time.Now
 	log      *zap.Logger
 	kafka    func(kafka.RoundTripper) kafka.RoundTripper // nil: the transport as it is
+	piece    int                                         // bytes that are written ahead; 0: as many as usual
 }
 
 // inVirtualTime runs a test in a world of its own, in which nothing has happened yet. Other tests run beside it.
@@ -162,6 +163,7 @@ func (w *virtualWorld) start(change ...func(*worker.Config)) *virtualProcess {
 	// Compressors have channels, which the pools of the libraries on both sides would carry from one bubble to another.
 	c := worker.Config{Kafka: client, Topics: w.layout, Events: encoder, Schedule: w.schedule, Concurrency: 4,
 		Compression: 0, TransactionTimeout: transactionTimeout, Log: w.log, Now: w.now, ReplayRate: 2.5,
+		PieceBytes:      w.piece,
 		RequestInterval: time.Minute} // a fetch every two seconds of a day takes long
 	for name, key := range w.keys {
 		api, stop := w.api(name, key)

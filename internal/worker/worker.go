@@ -40,6 +40,9 @@ func New(c Config) *Worker {
 	if w.Meter == nil {
 		w.Meter = noMeter{}
 	}
+	if w.PieceBytes == 0 {
+		w.PieceBytes = pieceBytes
+	}
 	if w.RequestInterval == 0 {
 		w.RequestInterval = requestInterval
 	}
