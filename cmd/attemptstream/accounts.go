@@ -21,6 +21,7 @@ type roster struct {
 	meter   *metrics.Set
 	clients map[attempt.Account]client
 	shared  *http.Transport // of all clients: accounts that poll by turns need few connections
+	turns   *turns          // on shared
 
 	worker     *worker.Worker
 	group      *ownership.Group
@@ -38,7 +39,8 @@ type client struct {
 const mostIdle = 256
 
 func newRoster(set config.IMocha, meter *metrics.Set, log *zap.Logger) *roster {
-	return &roster{set: set, meter: meter, clients: map[attempt.Account]client{}, shared: imocha.NewTransport(max(mostIdle, set.Concurrency)), log: log}
+	shared := imocha.NewTransport(max(mostIdle, set.Concurrency))
+	return &roster{set: set, meter: meter, clients: map[attempt.Account]client{}, shared: shared, turns: takeTurns(shared), log: log}
 }
 
 // take makes the clients of a list: those of accounts that stay are the same, unless the key comes from another file. Nothing
@@ -49,7 +51,7 @@ func (r *roster) take(list []config.Account) (accounts []worker.Account, said []
 	for _, a := range list {
 		c, stays := r.clients[a.Name]
 		if !stays || !c.account.Same(a) {
-			api, err := newAPI(r.set, a, func(c *imocha.Config) { c.Waited, c.Transport = r.meter.Waited(a.Name), r.shared })
+			api, err := newAPI(r.set, a, func(c *imocha.Config) { c.Waited, c.Transport = r.meter.Waited(a.Name), r.turns })
 			if err != nil {
 				return nil, nil, err
 			}
