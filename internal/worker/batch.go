@@ -43,13 +43,14 @@ const (
 
 	// pieceBytes is how much of them is written ahead of the commit, if the configuration does not say otherwise. What is
 	// less waits for it.
-	pieceBytes = 4 << 20
+	pieceBytes = 2 << 20
 )
 
 // A batch is what the next transaction tells.
 type batch struct {
 	topics  topics.Layout
 	encoder *event.Encoder
+	release func(*complete.Answer) // gives back the memory of one whose events have been written
 
 	piece         // that is being filled
 	spare   piece // the memory of another
@@ -66,26 +67,36 @@ type batch struct {
 // A piece is what of a batch is written at once. Its memory is used again.
 type piece struct {
 	records []kafkatx.Record
-	origins []complete.Identity // of records, as long as they are not the state's
-	bodies  []body              // of the events; those that records point at stay where they are when it grows
-	size    int                 // about how much of keys, values and headers it holds
+	entries int                // how many of records are not the state's, which come last
+	bodies  []body             // of the events; those that records point at stay where they are when it grows
+	answers []*complete.Answer // that the events are of
+	size    int                // about how much of keys, values and headers it holds
 }
 
-// empty gives up what the piece holds, and keeps its memory. Nobody may hold on to its records any more.
-func (p *piece) empty() {
+// empty gives up what the piece holds, and keeps its memory. Nobody may hold on to its records and attempts any more.
+func (b *batch) empty(p *piece) {
+	for _, a := range p.answers {
+		b.release(a)
+	}
+	clear(p.answers)
+	p.answers = p.answers[:0]
 	clear(p.records)
-	clear(p.origins)
 	clear(p.bodies)
-	p.records, p.origins, p.bodies, p.size = p.records[:0], p.origins[:0], p.bodies[:0], 0
+	p.records, p.bodies, p.entries, p.size = p.records[:0], p.bodies[:0], 0, 0
 }
 
 // blame makes an error that is one entry's an entryError.
 func (p *piece) blame(err error) error {
 	var large *kafkatx.RecordTooLargeError
-	if errors.As(err, &large) && large.Index < len(p.origins) {
-		return &entryError{entry: p.origins[large.Index], record: large, err: err}
+	if !errors.As(err, &large) || large.Index >= p.entries {
+		return err // a record of the state's
 	}
-	return err
+	r := &p.records[large.Index]
+	entry := complete.Identity{Raw: string(r.Value)}
+	if b, ok := r.Body.(*body); ok {
+		entry = complete.IdentityOf(b.attempt)
+	}
+	return &entryError{entry: entry, record: large, err: err}
 }
 
 // An entryError is an entry that Kafka does not take.
@@ -120,7 +131,7 @@ func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 		Partition: event.Partition(b.key, b.topics.Events.Partitions),
 		Time:      o.ObservedAt,
 		Body:      body,
-	}, body.Size(), complete.IdentityOf(a))
+	}, body.Size())
 	b.of(o.State).Events++
 }
 
@@ -167,19 +178,20 @@ func (b *batch) letter(d *event.DeadLetter) {
 		Key:       key,
 		Value:     []byte(d.Raw),
 		Headers:   headers,
-	}, len(d.Raw), complete.Identity{Raw: d.Raw})
+	}, len(d.Raw))
 	b.of(d.State).Dead++
 }
 
-func (b *batch) add(r kafkatx.Record, size int, from complete.Identity) {
+func (b *batch) add(r kafkatx.Record, size int) {
 	b.bytes += size
 	b.size += size
 	b.records = append(b.records, r)
-	b.origins = append(b.origins, from)
+	b.entries++
 }
 
-// window counts a window that was read.
-func (b *batch) window() {
+// window counts a window that was read, in which the API showed these answers. They are the batch's from now on.
+func (b *batch) window(answers ...*complete.Answer) {
+	b.answers = append(b.answers, answers...)
 	b.windows++
 	if b.since.IsZero() {
 		b.since = time.Now()
@@ -205,16 +217,16 @@ func (b *batch) next() piece {
 
 // written gives a piece back that next has returned.
 func (b *batch) written(p piece) {
-	p.empty()
+	b.empty(&p)
 	b.spare = p
 }
 
-// release gives up the memory of a batch that is empty.
-func (b *batch) release() { b.piece, b.spare = piece{}, piece{} }
+// rest gives up the memory of a batch that is empty.
+func (b *batch) rest() { b.piece, b.spare = piece{}, piece{} }
 
 // reset empties the batch, all of whose pieces are given back.
 func (b *batch) reset() {
-	b.piece.empty()
+	b.empty(&b.piece)
 	b.windows, b.bytes, b.since = 0, 0, time.Time{}
 	clear(b.counts)
 	b.late = nil // who was told of the batch may keep it

@@ -177,10 +177,7 @@ func newHistory(b *testing.B, a *account, told int64, id func(int64) int64) *his
 	if memory, err = state.Recover(ctx, a.worker.Kafka, a.at, a.name); err != nil || memory.Index.Told() != told {
 		b.Fatal(memory.Index.Told(), err)
 	}
-	s := &session{
-		account: a, memory: memory, refused: refusals{}, seen: map[int64]attempt.Status{}, said: map[string]*silence{},
-		batch: batch{topics: a.worker.Topics, encoder: a.worker.Events},
-	}
+	s := newSession(a, memory)
 	s.plan()
 	return &history{session: s, told: told, id: id, next: told}
 }

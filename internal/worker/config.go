@@ -40,7 +40,7 @@ type Config struct {
 	Compression kafka.Compression
 	// TransactionTimeout is when Kafka ends a transaction that a dead worker left open; 0 is one minute.
 	TransactionTimeout time.Duration
-	// PieceBytes is about how much of a transaction is written ahead of its commit; 0 is 4 MiB.
+	// PieceBytes is about how much of a transaction is written ahead of its commit; 0 is 2 MiB.
 	PieceBytes int
 	Log        *zap.Logger
 	Now        func() time.Time // nil: time.Now

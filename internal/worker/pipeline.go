@@ -143,7 +143,7 @@ func (s *session) settle(ctx context.Context, run *schedule.Run, r *reading) out
 		s.hurried = 0
 	}
 	s.stats.problem(nil)
-	s.batch.window()
+	s.batch.window(answers...)
 	s.noteDoubt(r.span, answers)
 	s.memory.Checkpoint.Trust = s.reader.Trust.Known()
 	if verdict == partly {

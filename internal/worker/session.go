@@ -62,6 +62,20 @@ func (a *account) session(ctx context.Context) error {
 			return err
 		}
 	}
+	s := newSession(a, memory)
+	defer func() { s.dropKept(anyRun) }()
+	defer s.abandon()
+	s.memory.Replays.Forget(began)
+	a.listener.begin(memory.Read)
+	s.plan()
+	a.stats.owned(true)
+	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
+		zap.Duration("took", a.worker.now().Sub(began)))
+	s.unread()
+	return s.work(ctx)
+}
+
+func newSession(a *account, memory *state.Account) *session {
 	s := &session{
 		account: a,
 		memory:  memory,
@@ -70,17 +84,9 @@ func (a *account) session(ctx context.Context) error {
 		seen:    map[int64]attempt.Status{},
 		said:    map[string]*silence{},
 	}
-	defer func() { s.dropKept(anyRun) }()
-	defer s.abandon()
-	s.memory.Replays.Forget(began)
-	a.listener.begin(memory.Read)
+	s.batch.release = s.reader.Release
 	s.reader.Request, s.reader.Longest, s.reader.Now = s.request, 4*a.worker.Schedule.WindowAttempts, a.worker.now
-	s.plan()
-	a.stats.owned(true)
-	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
-		zap.Duration("took", a.worker.now().Sub(began)))
-	s.unread()
-	return s.work(ctx)
+	return s
 }
 
 // plan begins with the checkpoint as it is.
@@ -105,7 +111,7 @@ func phaseOf(name attempt.Account, interval time.Duration) time.Duration {
 // rest lets go of the memory that a backfill has needed, and a poll does not: with many accounts it would be most of all. Nothing
 // is staged then.
 func (s *session) rest() {
-	s.batch.release()
+	s.batch.rest()
 	s.seen = map[int64]attempt.Status{}
 }
 
