@@ -1,6 +1,7 @@
 package imocha
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,6 +18,7 @@ const (
 	fieldInvitationType
 	fieldStatus
 	fields // how many there are; and a member that is none of them
+	start  // what is before all members
 )
 
 // quoted are the fields' names, as entries usually spell them.
@@ -57,9 +59,19 @@ type layout struct {
 	known  [fields]place // values
 	others []member      // in the entry's order
 
-	next    [fields + 1]field // which one came last time after each one, and, at fields, before all
+	leads   [start + 1]lead // after each field's value; at fields, after another one; at start, before all
 	scratch []byte
 }
+
+// A lead is what led to a field's value the last time: all text from the end of the one before. Entries are written by a
+// program, so it is nearly always the same.
+type lead struct {
+	field field
+	text  []byte
+}
+
+// mostLead is the longest text of a lead.
+const mostLead = 64
 
 // Depths of arrays and objects in an entry: of one that the parser has found valid, which looks at its depth itself; and of
 // others, so that they need no more of the stack than is usual.
@@ -76,55 +88,58 @@ func (l *layout) find(b []byte, depth int) (end int) {
 	if at(b, i, '}') {
 		return i + 1
 	}
-	for last := fields; ; {
-		f, name := l.name(b, i, last)
-		if name.to == none {
+	i = 0
+	for last := start; ; {
+		var f field
+		var name, value place
+		if lead := &l.leads[last]; len(lead.text) > 0 && bytes.HasPrefix(b[i:], lead.text) {
+			f, value.from = lead.field, skipSpace(b, i+len(lead.text))
+		} else if f, name, value.from = l.lead(b, i, last); value.from == none {
 			return none
 		}
-		if i = skipSpace(b, name.to); !at(b, i, ':') {
-			return none
-		}
-		value := place{from: skipSpace(b, i+1)}
 		if value.to, value.escaped = scanValue(b, value.from, depth); value.to == none {
 			return none
 		}
 		if f == fields {
 			l.others = append(l.others, member{field: f, name: name, value: value})
 		} else {
-			l.known[f], last = value, f
+			l.known[f] = value
 		}
+		last = f
 		if i = skipSpace(b, value.to); at(b, i, '}') {
 			return i + 1
 		}
-		if !at(b, i, ',') {
-			return none
-		}
-		i = skipSpace(b, i+1)
+		i = value.to
 	}
 }
 
-// name reads the name at i, the first after that of the field last. It is compared first with the one that came there the
-// last time.
-func (l *layout) name(b []byte, i int, last field) (field, place) {
-	likely := l.next[last]
-	if end := i + len(quoted[likely]); end <= len(b) && string(b[i:end]) == quoted[likely] {
-		return likely, place{from: i, to: end}
+// lead reads what leads to a value from i on, after the member last: the beginning of the object or a comma, a name, and a
+// colon. It returns where the value begins; none if something else is there.
+func (l *layout) lead(b []byte, i int, last field) (f field, name place, value int) {
+	from := i
+	if last != start {
+		if i = skipSpace(b, i); !at(b, i, ',') {
+			return fields, name, none
+		}
 	}
-	name := place{from: i}
-	if name.to, name.escaped = scanString(b, i); name.to == none {
-		return fields, name
+	name.from = skipSpace(b, i+1)
+	if name.to, name.escaped = scanString(b, name.from); name.to == none {
+		return fields, name, none
 	}
-	text := b[i+1 : name.to-1]
+	text := b[name.from+1 : name.to-1]
 	if name.escaped {
 		// The error would be of bytes that are not UTF-8, which no field's name has.
-		l.scratch, _ = jsontext.AppendUnquote(l.scratch[:0], b[i:name.to])
+		l.scratch, _ = jsontext.AppendUnquote(l.scratch[:0], b[name.from:name.to])
 		text = l.scratch
 	}
-	f := fieldOf(text)
-	if f != fields {
-		l.next[last] = f
+	if value = skipSpace(b, name.to); !at(b, value, ':') {
+		return fields, name, none
 	}
-	return f, name
+	value = skipSpace(b, value+1)
+	if f = fieldOf(text); f != fields && value-from <= mostLead {
+		l.leads[last] = lead{f, append(l.leads[last].text[:0], b[from:value]...)}
+	}
+	return f, name, value
 }
 
 // misfit makes a known member, whose value has not its field's type, one of the others.

@@ -120,6 +120,9 @@ func FuzzLikeness(f *testing.F) {
 		`{"result":null,"errors":["e"]}`, "{\"result\":{\"testAttempts\":[{\"testStatus\":\"\xff\\n\",\"testInvitationId\":-0}]}}",
 		`{"result":{"testAttempts":[{` + good + `},{` + good + `,"email":"a","x":[1,{"y":-0.5e+3}]} , {"name":"n",` + good + `},{"testStatus":true},{` + good + `}]},"errors":null}`,
 		`{"result":{"testAttempts":[{` + good + `},{` + good + `}:{` + good + `}]}}`, `{"result":{"testAttempts":[{` + good + `},{` + good + `}{` + good + `}]}}`,
+		`{"result":{"testAttempts":[{` + good + `},{` + good + `},{"x":1{` + good + `}]}}`, // as the beginning was before, but in the middle
+		`{"result":{"testAttempts":[{"testInvitationId":1,"testStatus": "A"},{"testInvitationId": 1,"testStatus":  "A"},{"testInvitationId":
+ 1,"testStatus":"A"}]}}`,
 		`{"result":{"testAttempts":[{` + good + `},{` + good + `}}`, `{"result":{"testAttempts":[{` + good + `},{` + good + `,}]}}`,
 		`{"result":{"testAttempts":[` + strings.Repeat("{"+good+`,"name":"n"},`, 300) + `{}]}}`,
 	} {
