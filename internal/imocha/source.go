@@ -14,14 +14,30 @@ const (
 // buffers are those of longBuffer that no answer uses now.
 type buffers struct{ unused sync.Pool }
 
-func (b *buffers) take() *[longBuffer]byte {
-	if long, ok := b.unused.Get().(*[longBuffer]byte); ok {
-		return long
-	}
-	return new([longBuffer]byte)
+// A long is one of them. Where there are some, short answers use them too, which costs nothing; but when only short ones
+// have, for mostShort times, it is let go of: else one that has been needed once would be kept for ever.
+type long struct {
+	bytes [longBuffer]byte
+	short int // answers one after the other
 }
 
-func (b *buffers) put(long *[longBuffer]byte) { b.unused.Put(long) }
+const mostShort = 16
+
+// spare is one that has been used, nil if there is none.
+func (b *buffers) spare() *long {
+	l, _ := b.unused.Get().(*long)
+	return l
+}
+
+// put takes back one from which n bytes of an answer were read.
+func (b *buffers) put(l *long, n int64) {
+	if l.short++; n > shortBuffer {
+		l.short = 0
+	}
+	if l.short < mostShort {
+		b.unused.Put(l)
+	}
+}
 
 // pieceEnd is the last byte of every entry that is an object.
 const pieceEnd = '}'
@@ -36,7 +52,7 @@ type source struct {
 	given, taken int64  // bytes
 	unread       []byte // what was read from the body and nobody has had yet
 	buffer       []byte // where unread lies
-	long         *[longBuffer]byte
+	long         *long
 }
 
 // Read gives the parser the next piece, or a part of it.
@@ -64,10 +80,16 @@ func (s *source) Read(p []byte) (int, error) {
 func (s *source) fill() error {
 	switch {
 	case s.buffer == nil:
-		s.buffer = make([]byte, shortBuffer)
+		if s.long = s.body.buffers.spare(); s.long == nil {
+			s.buffer = make([]byte, shortBuffer)
+		}
 	case s.long == nil && s.body.read >= shortBuffer:
-		s.long = s.body.buffers.take()
-		s.buffer = s.long[:]
+		if s.long = s.body.buffers.spare(); s.long == nil {
+			s.long = new(long)
+		}
+	}
+	if s.long != nil {
+		s.buffer = s.long.bytes[:]
 	}
 	n, err := s.body.Read(s.buffer)
 	s.unread = s.buffer[:n]
@@ -86,7 +108,7 @@ func (s *source) offset() int64 { return s.parsed() + s.taken }
 // release gives the memory back, whose bytes nobody may use any more.
 func (s *source) release() {
 	if s.long != nil {
-		s.body.buffers.put(s.long)
+		s.body.buffers.put(s.long, s.body.read)
 	}
 	s.unread, s.buffer, s.long = nil, nil, nil
 }
