@@ -138,22 +138,59 @@ func (a *Answer) Entries() map[Identity]struct{} {
 }
 
 func (a *Answer) addTo(set map[Identity]struct{}) {
+	for e := range a.identities {
+		set[e] = struct{}{}
+	}
+}
+
+// identities are those of the entries, the same ones too.
+func (a *Answer) identities(yield func(Identity) bool) {
 	for i := range a.Attempts {
-		set[IdentityOf(&a.Attempts[i])] = struct{}{}
+		if !yield(IdentityOf(&a.Attempts[i])) {
+			return
+		}
 	}
 	for i := range a.Malformed {
-		set[Identity{Raw: a.Malformed[i].Raw}] = struct{}{}
+		if !yield(Identity{Raw: a.Malformed[i].Raw}) {
+			return
+		}
 	}
+}
+
+// union is the set of what two answers show. Its values are same's.
+func union(a, b *Answer) map[Identity]bool {
+	set := make(map[Identity]bool, len(a.Attempts)+len(a.Malformed)+len(b.Attempts)+len(b.Malformed))
+	for _, answer := range []*Answer{a, b} {
+		for e := range answer.identities {
+			set[e] = false
+		}
+	}
+	return set
+}
+
+// same tells whether the answer shows just what is in set, whose values must be false, and are not afterwards. So it needs no
+// set of its own, which takes more memory than the answer.
+func (a *Answer) same(set map[Identity]bool) bool {
+	met := 0
+	for e := range a.identities {
+		before, ok := set[e]
+		if !ok {
+			return false
+		}
+		if !before {
+			set[e] = true
+			met++
+		}
+	}
+	return met == len(set)
 }
 
 // doubt tells whether a half's answer may have been cut where the whole's was not cut: no cap is below the length of
 // an answer that was given, so a shorter one was not cut.
 func (a *Answer) doubt(whole *Answer) bool { return a.Doubtful && a.Length >= whole.Length }
 
-func same(a, b map[Identity]struct{}) bool { return len(a) == len(b) && within(a, b) }
-
 // within tells whether all of a is in b.
-func within(a, b map[Identity]struct{}) bool {
+func within[V, W any](a map[Identity]V, b map[Identity]W) bool {
 	for e := range a {
 		if _, ok := b[e]; !ok {
 			return false

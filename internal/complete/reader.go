@@ -95,9 +95,7 @@ func (r *Reader) Read(ctx context.Context, state attempt.State, span schedule.Sp
 		return nil, of2, err
 	}
 	defer r.Release(second)
-	parts := first.Entries()
-	second.addTo(parts)
-	if !same(a.Entries(), parts) {
+	if parts := union(first, second); !a.same(parts) {
 		// Invitations change while they are read. What is still so the second time was not that.
 		length := a.Length
 		r.Release(a)
@@ -106,7 +104,7 @@ func (r *Reader) Read(ctx context.Context, state attempt.State, span schedule.Sp
 		}
 		shown := a.Entries()
 		switch {
-		case same(shown, parts):
+		case len(shown) == len(parts) && within(shown, parts):
 		case within(shown, parts) && a.Length == length:
 			r.Trust.cut(a.Length)
 			return a, Cut, nil
