@@ -54,10 +54,10 @@ func nextSequence(s int32, n int) int32 { return int32((int64(s) + int64(n)) & m
 // An entry is a record of a batch: its place among all records, and the size of its body, which is found out once.
 type entry struct{ at, size int32 }
 
-// appendBatch appends a transactional record batch with the records that entries name, in this order. Records
-// without a time get now. scratch is used for compression and returned for the next call.
+// appendBatch appends a transactional record batch with the records that entries name, in this order: all but its identity
+// and its checksum. Records without a time get now. scratch is used for compression and returned for the next call.
 func (c *codecs) appendBatch(
-	dst, scratch []byte, id batchIdentity, codec kafka.Compression, now time.Time, records []Record, entries []entry,
+	dst, scratch []byte, codec kafka.Compression, now time.Time, records []Record, entries []entry,
 ) (batch, rest []byte, err error) {
 	start := len(dst)
 	dst = append(dst, make([]byte, batchHeaderSize)...)
@@ -84,12 +84,16 @@ func (c *codecs) appendBatch(
 	binary.BigEndian.PutUint32(b[atLastOffsetDelta:], uint32(len(entries)-1))
 	binary.BigEndian.PutUint64(b[atBaseTimestamp:], uint64(base))
 	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(latest))
+	binary.BigEndian.PutUint32(b[atRecordCount:], uint32(len(entries)))
+	return dst, scratch, nil
+}
+
+// sealBatch makes b, which appendBatch has made, one of a producer's.
+func sealBatch(b []byte, id batchIdentity) {
 	binary.BigEndian.PutUint64(b[atProducerID:], uint64(id.producerID))
 	binary.BigEndian.PutUint16(b[atProducerEpoch:], uint16(id.epoch))
 	binary.BigEndian.PutUint32(b[atBaseSequence:], uint32(id.sequence))
-	binary.BigEndian.PutUint32(b[atRecordCount:], uint32(len(entries)))
 	binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], castagnoli))
-	return dst, scratch, nil
 }
 
 func millis(t, now time.Time) int64 {

@@ -64,10 +64,11 @@ func TestBatchIsJavas(t *testing.T) {
 	want := golden(t, "none")
 	records := goldenRecords()
 	c := newCodecs()
-	got, _, err := c.appendBatch(nil, nil, batchIdentity{want.producerID(), 0, 0}, 0, time.Now(), records, entriesOf(records))
+	got, _, err := c.appendBatch(nil, nil, 0, time.Now(), records, entriesOf(records))
 	if err != nil {
 		t.Fatal(err)
 	}
+	sealBatch(got, batchIdentity{want.producerID(), 0, 0})
 	// The broker has filled in the leader's epoch.
 	copy(got[atLeaderEpoch:], want[atLeaderEpoch:atMagic])
 	if !bytes.Equal(got, want) {
@@ -209,10 +210,11 @@ func TestBatchRoundTrip(t *testing.T) {
 		id := batchIdentity{
 			rapid.Int64().Draw(rt, "producer"), rapid.Int16().Draw(rt, "epoch"), rapid.Int32Range(0, math.MaxInt32).Draw(rt, "sequence"),
 		}
-		b, _, err := c.appendBatch(nil, nil, id, codec, time.Now(), records, entriesOf(records))
+		b, _, err := c.appendBatch(nil, nil, codec, time.Now(), records, entriesOf(records))
 		if err != nil {
 			rt.Fatal(err)
 		}
+		sealBatch(b, id)
 		header, franz := decodeFranz(rt, b)
 		sameAs(rt, franz, records)
 		sameAs(rt, decodeBatch(t, c, b), records)
@@ -229,10 +231,11 @@ func TestBatchRoundTrip(t *testing.T) {
 func TestBatchOfSome(t *testing.T) {
 	c := newCodecs()
 	all := goldenRecords()
-	b, _, err := c.appendBatch(nil, nil, batchIdentity{}, kafka.Zstd, time.Now(), all, entriesOf(all, 2, 0, 50))
+	b, _, err := c.appendBatch(nil, nil, kafka.Zstd, time.Now(), all, entriesOf(all, 2, 0, 50))
 	if err != nil {
 		t.Fatal(err)
 	}
+	sealBatch(b, batchIdentity{})
 	sameAs(t, decodeBatch(t, c, b), []Record{all[2], all[0], all[50]})
 }
 

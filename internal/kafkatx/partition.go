@@ -22,7 +22,7 @@ const (
 type partitionWrite struct {
 	topicPartition
 	entries  []entry  // its records, in order; with sizes as far as they are cut
-	sequence int32    // of the first of them
+	sequence int32    // of the first of them; known when they are written
 	cut      int      // how many of them are in batches, or acknowledged
 	limit    int      // bytes of input per batch
 	batches  []*batch // the first one is sent until it is acknowledged
@@ -34,12 +34,13 @@ type partitionWrite struct {
 type batch struct {
 	from, to int    // in partitionWrite.entries
 	size     int    // bytes of input
-	wire     []byte // as in a produce request, with the length in front; it never changes
+	wire     []byte // as in a produce request, with the length in front
+	sealed   bool   // wire has its identity, and never changes any more
 	loose    bool   // an unanswered request may still be reading wire
 }
 
-// groupRecords sorts records by partition. next holds the sequence numbers to go on from, and is advanced.
-func groupRecords(records []Record, next map[topicPartition]int32) ([]*partitionWrite, error) {
+// groupRecords sorts records by partition.
+func groupRecords(records []Record) ([]*partitionWrite, error) {
 	if len(records) > math.MaxInt32 {
 		return nil, joined(ErrRejected, errors.New("too many records for one transaction"))
 	}
@@ -50,15 +51,12 @@ func groupRecords(records []Record, next map[topicPartition]int32) ([]*partition
 		tp := topicPartition{records[i].Topic, int32(records[i].Partition)}
 		if w == nil || w.topicPartition != tp {
 			if w = known[tp]; w == nil {
-				w = &partitionWrite{topicPartition: tp, sequence: next[tp], limit: batchBytes}
+				w = &partitionWrite{topicPartition: tp, limit: batchBytes}
 				known[tp] = w
 				writes = append(writes, w)
 			}
 		}
 		w.entries = append(w.entries, entry{at: int32(i)})
-	}
-	for _, w := range writes {
-		next[w.topicPartition] = nextSequence(w.sequence, len(w.entries))
 	}
 	return writes, nil
 }
@@ -107,14 +105,13 @@ func (w *partitionWrite) acknowledged() []byte {
 	return b.wire
 }
 
-// encode gives a batch its bytes.
+// encode gives a batch its bytes, without its identity.
 func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
-	id := batchIdentity{p.pid, p.epoch, nextSequence(w.sequence, b.from)}
 	scratch := p.client.buffers.get()
 	if p.codec != 0 {
 		scratch = slices.Grow(scratch, b.size) // once, not step by step
 	}
-	wire, scratch, err := p.client.codecs.appendBatch(append(p.client.wires.get(), 0, 0, 0, 0), scratch, id, p.codec, now,
+	wire, scratch, err := p.client.codecs.appendBatch(append(p.client.wires.get(), 0, 0, 0, 0), scratch, p.codec, now,
 		records, w.entries[b.from:b.to])
 	p.client.buffers.put(scratch)
 	if err != nil {
@@ -126,6 +123,14 @@ func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now tim
 	binary.BigEndian.PutUint32(wire, uint32(len(wire)-4))
 	b.wire = wire
 	return nil
+}
+
+// seal makes the partition's first batch the producer's, once: when it is sent again, it is the same.
+func (w *partitionWrite) seal(p *Producer) {
+	if b := w.batches[0]; !b.sealed {
+		sealBatch(b.wire[4:], batchIdentity{p.pid, p.epoch, nextSequence(w.sequence, b.from)})
+		b.sealed = true
+	}
 }
 
 func (w *partitionWrite) tooLarge(b *batch, records []Record, size int, err error) error {

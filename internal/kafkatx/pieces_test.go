@@ -14,7 +14,7 @@ import (
 // write writes a piece that must be taken.
 func write(t testing.TB, tx *kafkatx.Transaction, records []kafkatx.Record) {
 	t.Helper()
-	if err := tx.Write(testContext(t), records); err != nil {
+	if err := tx.Write(testContext(t), tx.Encode(records)); err != nil {
 		t.Fatalf("Write: %v", err)
 	}
 }
@@ -63,7 +63,7 @@ func TestPieces(t *testing.T) {
 					t.Errorf("%d requests %s, want %d", n, kind, want)
 				}
 			}
-			if err := tx.Write(testContext(t), pair(topic, "more")); err == nil {
+			if err := tx.Write(testContext(t), tx.Encode(pair(topic, "more"))); err == nil {
 				t.Error("a transaction that has ended takes more")
 			}
 			if err := tx.Commit(testContext(t), nil); err == nil {
@@ -107,7 +107,7 @@ func TestPiecesGivenUp(t *testing.T) {
 		tx.Abort()
 		before := f.spoken()
 		tx.Abort()
-		aborted(t, "Write", tx.Write(testContext(t), pair(topic, "more")))
+		aborted(t, "Write", tx.Write(testContext(t), tx.Encode(pair(topic, "more"))))
 		aborted(t, "Commit", tx.Commit(testContext(t), nil))
 		if n := f.spoken() - before; n != 0 {
 			t.Errorf("%d requests after the abort", n)
@@ -130,12 +130,12 @@ func TestPieceFails(t *testing.T) {
 		write(t, tx, pair(topic, "before"))
 		piece := pair(topic, "beside")
 		piece[1].Value = make([]byte, 20000)
-		err := tx.Write(testContext(t), piece)
+		err := tx.Write(testContext(t), tx.Encode(piece))
 		var large *kafkatx.RecordTooLargeError
 		if aborted(t, "Write", err); !errors.As(err, &large) || large.Index != 1 || !errors.Is(err, kafkatx.ErrRejected) {
 			t.Errorf("Write = %v, want the second record of the piece", err)
 		}
-		aborted(t, "the next Write", tx.Write(testContext(t), pair(topic, "after")))
+		aborted(t, "the next Write", tx.Write(testContext(t), tx.Encode(pair(topic, "after"))))
 		if again := tx.Commit(testContext(t), pair(topic, "after")); !errors.As(again, &large) {
 			t.Errorf("Commit = %v, want what the piece failed with", again)
 		}
@@ -193,7 +193,9 @@ func TestLateAbortBetweenPieces(t *testing.T) {
 func TestFencedBetweenPieces(t *testing.T) {
 	onBrokers(t, func(t *testing.T, b *broker) {
 		for what, end := range map[string]func(*kafkatx.Transaction, context.Context, []kafkatx.Record) error{
-			"Write":  func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error { return tx.Write(ctx, r) },
+			"Write": func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error {
+				return tx.Write(ctx, tx.Encode(r))
+			},
 			"Commit": func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error { return tx.Commit(ctx, r) },
 			"an empty Commit": func(tx *kafkatx.Transaction, ctx context.Context, _ []kafkatx.Record) error {
 				return tx.Commit(ctx, nil)
@@ -243,7 +245,7 @@ func TestOvertakenBetweenPieces(t *testing.T) {
 		third := p.Begin()
 		write(t, third, pair(topic, "third"))
 		initialize(t, p)
-		aborted(t, "Write after Init", third.Write(testContext(t), pair(topic, "fourth")))
+		aborted(t, "Write after Init", third.Write(testContext(t), third.Encode(pair(topic, "fourth"))))
 		third.Abort()
 		commit(t, p.Begin(), pair(topic, "fifth"))
 		inBoth(t, b, topic, "second", "fifth")
@@ -260,7 +262,7 @@ func TestPiecesEnd(t *testing.T) {
 			"canceled before": func(tx *kafkatx.Transaction) error {
 				ctx, cancel := context.WithCancel(testContext(t))
 				cancel()
-				return tx.Write(ctx, pair(topic, "canceled"))
+				return tx.Write(ctx, tx.Encode(pair(topic, "canceled")))
 			},
 			"canceled meanwhile": func(tx *kafkatx.Transaction) error {
 				ctx, cancel := context.WithCancel(testContext(t))
@@ -275,7 +277,10 @@ func TestPiecesEnd(t *testing.T) {
 				cancel()
 				return tx.Commit(ctx, nil)
 			},
-			"too late to write":  func(tx *kafkatx.Transaction) error { tx.Expire(); return tx.Write(testContext(t), pair(topic, "late")) },
+			"too late to write": func(tx *kafkatx.Transaction) error {
+				tx.Expire()
+				return tx.Write(testContext(t), tx.Encode(pair(topic, "late")))
+			},
 			"too late to commit": func(tx *kafkatx.Transaction) error { tx.Expire(); return tx.Commit(testContext(t), nil) },
 		} {
 			before := f.count("EndTxn(abort)")
@@ -288,5 +293,35 @@ func TestPiecesEnd(t *testing.T) {
 		}
 		commit(t, p.Begin(), pair(topic, "next"))
 		inBoth(t, b, topic, "next")
+	})
+}
+
+// Pieces can be encoded ahead, in any order and while others are written: they are numbered when they are written, and those
+// that were made before an abort do in the next epoch. None is written twice.
+func TestEncodedAhead(t *testing.T) {
+	onBrokers(t, func(t *testing.T, b *broker) {
+		topic := b.topic(t, 2)
+		c, f := b.client(t)
+		p := b.producer(t, c)
+		given, tx := p.Begin(), p.Begin()
+		second, first := tx.Encode(pair(topic, "second")), tx.Encode(pair(topic, "first"))
+		write(t, given, pair(topic, "given up"))
+		given.Abort()
+		var third *kafkatx.Piece
+		f.on("Produce", 2, func(ctx context.Context, _ protocol.Message, send sender) (protocol.Message, error) {
+			third = tx.Encode(pair(topic, "third"))
+			return send(ctx)
+		})
+		for i := range 3 {
+			if err := tx.Write(testContext(t), []*kafkatx.Piece{first, second, third}[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		commit(t, tx, nil)
+		inBoth(t, b, topic, "first", "second", "third")
+		again := p.Begin()
+		aborted(t, "the same piece again", again.Write(testContext(t), first))
+		commit(t, p.Begin(), pair(topic, "fourth"))
+		inBoth(t, b, topic, "first", "second", "third", "fourth")
 	})
 }

@@ -14,25 +14,44 @@ import (
 // roundBytes bounds what goes into all requests of a round, and with it the memory: two rounds are held at a time.
 const roundBytes = 8 << 20
 
-// A delivery is the records of one piece of a transaction on their way to the brokers, in rounds: each round sends one request
-// to each broker, with the first unacknowledged batch of each partition, and meanwhile encodes the batches that follow.
-type delivery struct {
+// A Piece is records of a transaction that are made ready for their way to the brokers. They go in rounds: each round sends one
+// request to each broker, with the first unacknowledged batch of each partition, and meanwhile encodes the batches that follow.
+type Piece struct {
 	p       *Producer
 	now     time.Time
 	records []Record
+	err     error             // why it cannot be written
+	taken   bool              // it is being written, or was
 	writes  []*partitionWrite // the partitions that are not done
 	turn    int               // the partition whose turn it is when a round cannot take all
 }
 
-func newDelivery(p *Producer, records []Record) (*delivery, error) {
-	writes, err := groupRecords(records, p.next)
-	return &delivery{p: p, now: time.Now(), records: records, writes: writes}, err
+// Encode renders and compresses records, as far as one round of requests takes them, so that [Transaction.Write] need only send
+// them. It may run while another piece is being written. The records and what they point at must not change before the piece has
+// been written, or is given up.
+func (t *Transaction) Encode(records []Record) *Piece {
+	d := t.p.newPiece(records)
+	d.encodeStart()
+	return d
+}
+
+func (p *Producer) newPiece(records []Record) *Piece {
+	writes, err := groupRecords(records)
+	return &Piece{p: p, now: time.Now(), records: records, writes: writes, err: err}
+}
+
+// number gives the records their sequence numbers. next holds those to go on from, and is advanced.
+func (d *Piece) number(next map[topicPartition]int32) {
+	for _, w := range d.writes {
+		w.sequence = next[w.topicPartition]
+		next[w.topicPartition] = nextSequence(w.sequence, len(w.entries))
+	}
 }
 
 // addPartitions asks for all partitions at once that the coordinator was not told of before; nil: there are none. A late abort
 // would take the earlier ones out of the transaction when a partition is added: it cannot be one of this transaction's epoch,
 // which is a new one after any request without an answer.
-func (d *delivery) addPartitions(added map[topicPartition]bool) *addpartitionstotxn.Request {
+func (d *Piece) addPartitions(added map[topicPartition]bool) *addpartitionstotxn.Request {
 	req := &addpartitionstotxn.Request{TransactionalID: d.p.id, ProducerID: d.p.pid, ProducerEpoch: d.p.epoch}
 	topics := make(map[string]int)
 	for _, w := range d.writes {
@@ -55,7 +74,7 @@ func (d *delivery) addPartitions(added map[topicPartition]bool) *addpartitionsto
 }
 
 // produce writes all records, and returns when all are acknowledged.
-func (d *delivery) produce(ctx context.Context) error {
+func (d *Piece) produce(ctx context.Context) error {
 	for {
 		round, wake := d.round(time.Now())
 		if len(round) == 0 && wake.IsZero() {
@@ -74,7 +93,7 @@ func (d *delivery) produce(ctx context.Context) error {
 	}
 }
 
-func (d *delivery) interrupted(err error) error {
+func (d *Piece) interrupted(err error) error {
 	for _, w := range d.writes {
 		if w.wait.last != nil {
 			return fmt.Errorf("%s to %v: %w; last: %w", stageProduce, w.topicPartition, err, w.wait.last)
@@ -85,7 +104,7 @@ func (d *delivery) interrupted(err error) error {
 
 // round picks the partitions that send a batch now. If there is none, wake says when the next one is ready; zero means
 // that all is written.
-func (d *delivery) round(now time.Time) (round []*partitionWrite, wake time.Time) {
+func (d *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
 	d.writes = slices.DeleteFunc(d.writes, func(w *partitionWrite) bool {
 		return len(w.batches) == 0 && w.cutBatch(d.records) == nil
 	})
@@ -111,18 +130,20 @@ func (d *delivery) round(now time.Time) (round []*partitionWrite, wake time.Time
 	return round, wake
 }
 
-// encodeStart encodes what the first round sends.
-func (d *delivery) encodeStart() error {
-	round, _ := d.round(d.now)
-	return d.encodeFirst(round)
+// encodeStart encodes what the first round sends, if it is not yet.
+func (d *Piece) encodeStart() {
+	if d.err == nil {
+		round, _ := d.round(d.now)
+		d.err = d.encodeFirst(round)
+	}
 }
 
-func (d *delivery) encodeFirst(round []*partitionWrite) error {
+func (d *Piece) encodeFirst(round []*partitionWrite) error {
 	return d.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
 }
 
 // encodeAhead encodes the second batches, while the first ones are under way.
-func (d *delivery) encodeAhead(round []*partitionWrite) error {
+func (d *Piece) encodeAhead(round []*partitionWrite) error {
 	return d.encode(round, func(w *partitionWrite) *batch {
 		if len(w.batches) > 1 {
 			return w.batches[1]
@@ -132,7 +153,7 @@ func (d *delivery) encodeAhead(round []*partitionWrite) error {
 }
 
 // encode encodes one batch of each partition, unless it is nil or already encoded.
-func (d *delivery) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
+func (d *Piece) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, w := range round {
@@ -145,7 +166,10 @@ func (d *delivery) encode(round []*partitionWrite, which func(*partitionWrite) *
 
 // send sends the first batch of each partition to its leader, all leaders at the same time, waits for all answers, and
 // encodes the batches that follow meanwhile. An error ends the transaction.
-func (d *delivery) send(ctx context.Context, round []*partitionWrite) error {
+func (d *Piece) send(ctx context.Context, round []*partitionWrite) error {
+	for _, w := range round {
+		w.seal(d.p)
+	}
 	lingering, cancel := linger(ctx)
 	defer cancel()
 	requests := d.p.route(lingering, round)
@@ -173,7 +197,7 @@ func (d *delivery) send(ctx context.Context, round []*partitionWrite) error {
 }
 
 // settle draws the consequences of the answer to a partition's first batch. An error ends the transaction.
-func (d *delivery) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
+func (d *Piece) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
 	b := w.batches[0]
 	r := classify(stageProduce, err)
 	if r.unanswered {

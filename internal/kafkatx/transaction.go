@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -11,7 +12,6 @@ import (
 	"github.com/segmentio/kafka-go/protocol/addpartitionstotxn"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
-	"golang.org/x/sync/errgroup"
 )
 
 // abortPatience is how long Commit waits for the answer to its abort. Without one the next Commit, or the next owner's
@@ -49,19 +49,19 @@ type Transaction struct {
 // Begin returns a transaction without saying anything to Kafka. One that is open is given up by the first piece of the next.
 func (p *Producer) Begin() *Transaction { return &Transaction{p: p, added: map[topicPartition]bool{}} }
 
-// Write writes a piece of the transaction, and returns when Kafka has it. It is not visible before Commit. Records, errors and
-// ctx are as those of [Producer.Commit]; when ctx ends, the transaction is aborted.
-func (t *Transaction) Write(ctx context.Context, records []Record) error {
+// Write writes a piece that has been encoded, and returns when Kafka has it. It is not visible before Commit.
+// Records, errors and ctx are as those of [Producer.Commit]; when ctx ends, the transaction is aborted. A piece is written once.
+func (t *Transaction) Write(ctx context.Context, piece *Piece) error {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
-	return t.end(fmt.Sprintf("write %d records", len(records)), t.add(ctx, records))
+	return t.end(fmt.Sprintf("write %d records", len(piece.records)), t.add(ctx, piece))
 }
 
 // Commit writes the last piece, and commits all of them: as [Producer.Commit] does.
 func (t *Transaction) Commit(ctx context.Context, records []Record) error {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
-	err := t.add(ctx, records)
+	err := t.add(ctx, t.p.newPiece(records))
 	if err == nil && !t.until.IsZero() {
 		err = t.commit(ctx)
 	}
@@ -99,12 +99,14 @@ func (t *Transaction) end(what string, err error) error {
 	return t.ended
 }
 
-// add writes records into the transaction, which it begins with the first ones.
-func (t *Transaction) add(ctx context.Context, records []Record) error {
+// add writes a piece of the transaction, which it begins with the first one.
+func (t *Transaction) add(ctx context.Context, piece *Piece) error {
 	p := t.p
 	switch {
-	case t.ended != nil || len(records) == 0:
+	case t.ended != nil || len(piece.records) == 0:
 		return t.ended
+	case piece.taken:
+		return p.giveUp(errors.New("the piece was written before"))
 	case !t.until.IsZero() && p.current != t:
 		return joined(ErrAborted, errors.New("another transaction, or Init, came between"))
 	}
@@ -134,7 +136,7 @@ func (t *Transaction) add(ctx context.Context, records []Record) error {
 			return p.aborted(err)
 		}
 	}
-	if err := t.write(writing, records); err != nil {
+	if err := t.write(writing, piece); err != nil {
 		return p.giveUp(err)
 	}
 	return nil
@@ -145,24 +147,23 @@ func (t *Transaction) add(ctx context.Context, records []Record) error {
 func (t *Transaction) limit() time.Duration { return t.p.timeout - t.p.timeout/4 }
 
 // write sends the records, and what comes before them.
-func (t *Transaction) write(ctx context.Context, records []Record) error {
-	d, err := newDelivery(t.p, records)
-	if err != nil {
-		return err
-	}
-	// The first batches are encoded while the coordinator answers. Both are waited for: nothing may read the records
-	// after the call has returned.
-	add := d.addPartitions(t.added)
-	var encoding errgroup.Group
-	encoding.Go(d.encodeStart)
+func (t *Transaction) write(ctx context.Context, piece *Piece) (err error) {
+	piece.taken = true
+	piece.number(t.p.next)
+	// What is not encoded yet is while the coordinator answers. Both are waited for: nothing may read the records after the
+	// call has returned.
+	add := piece.addPartitions(t.added)
+	var encoding sync.WaitGroup
+	encoding.Go(piece.encodeStart)
 	if add != nil {
 		t.p.open = true
 		_, _, err = t.p.ask(ctx, stageAddPartitions, add)
 	}
-	if err := errors.Join(err, encoding.Wait()); err != nil {
+	encoding.Wait()
+	if err := errors.Join(err, piece.err); err != nil {
 		return err
 	}
-	return d.produce(ctx)
+	return piece.produce(ctx)
 }
 
 // commit ends the transaction, unless ctx has ended, or there is not time enough.

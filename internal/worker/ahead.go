@@ -8,19 +8,29 @@ import (
 	"attemptstream/internal/kafkatx"
 )
 
-// Much of a large transaction is written while the rest of it is read and judged: else the network, the brokers and the
-// compression would wait for the judgment, and that for them. What has been written need not stay in memory.
+// Much of a large transaction is written while the rest of it is read and judged: one piece is on its way, the next is rendered
+// and compressed, and a third is being filled. Else the network, the brokers and the processors would wait for each other. What
+// has been written need not stay in memory.
 //
 // From its first piece on, a transaction keeps all consumers from reading further in the partitions that it has written to. So
 // only what is much is written ahead; it is committed after patience like all that is staged, and before the API is asked for
 // anything that a judgment needs.
 
+// mostFlights is how many pieces are under way: one is written, one is encoded.
+const mostFlights = 2
+
 // An ahead is the transaction that a session has begun.
 type ahead struct {
 	tx      *kafkatx.Transaction // nil: none
 	began   time.Time
-	piece   piece      // that is under way
-	written chan error // has the outcome of that; nil: none is under way
+	flights []*flight // in the order in which they are written
+}
+
+// A flight is a piece under way.
+type flight struct {
+	piece  piece
+	landed chan struct{} // closed when Kafka has it, or err
+	err    error
 }
 
 // open tells whether anything of the batch has been written, or is under way.
@@ -42,45 +52,71 @@ func (s *session) ended(err error) time.Duration {
 	return took
 }
 
-// writeAhead begins to write what is staged, if it is enough for a piece, and waits for the one before if it is more than
-// enough. An error may be that of the one before.
+// writeAhead begins to write what is staged, if it is enough for a piece, and waits for one of those before if it is more than
+// enough. An error may be that of one before.
 func (s *session) writeAhead(ctx context.Context, q *queue) error {
-	switch {
-	case s.batch.size < s.worker.PieceBytes || s.batch.full(): // what is full is committed at once
-		return nil
-	case s.ahead.written != nil && len(s.ahead.written) == 0 && s.batch.size < 2*s.worker.PieceBytes:
+	if s.batch.size < s.worker.PieceBytes {
 		return nil
 	}
-	if err := s.finishWrite(q); err != nil {
+	most := mostFlights
+	if s.batch.size >= 2*s.worker.PieceBytes {
+		most--
+	}
+	if err := s.land(q, most); err != nil {
 		return err
 	}
-	tx := s.begin()
-	s.ahead.piece, s.ahead.written = s.batch.next(), make(chan error, 1)
-	records, written := s.ahead.piece.records, s.ahead.written
-	go func() {
-		written <- s.worker.gate.turn(ctx, func() error { return tx.Write(ctx, records) })
-	}()
+	if len(s.ahead.flights) < mostFlights {
+		s.launch(ctx)
+	}
 	return nil
 }
 
-// finishWrite waits for the piece that is under way, if one is, while q goes on reading.
-func (s *session) finishWrite(q *queue) error {
-	if s.ahead.written == nil {
-		return nil
+// launch sends what is staged on its way, behind what already is.
+func (s *session) launch(ctx context.Context) {
+	tx, f := s.begin(), &flight{piece: s.batch.next(), landed: make(chan struct{})}
+	var before *flight
+	if n := len(s.ahead.flights); n > 0 {
+		before = s.ahead.flights[n-1]
 	}
-	err := q.during(func() error { return <-s.ahead.written })
-	if err != nil {
-		err = s.ahead.piece.blame(err)
-		s.ended(err)
+	s.ahead.flights = append(s.ahead.flights, f)
+	go func() {
+		defer close(f.landed)
+		encoded := tx.Encode(f.piece.records)
+		if before != nil {
+			<-before.landed
+		}
+		f.err = s.worker.gate.turn(ctx, func() error { return tx.Write(ctx, encoded) })
+	}()
+}
+
+// land waits until so many pieces are under way at most, while q goes on reading. The first one that fails is the end of the
+// transaction: the others end with it.
+func (s *session) land(q *queue, most int) (err error) {
+	for n := len(s.ahead.flights); n > 0 && (n > most || err != nil || s.ahead.flights[0].over()); n-- {
+		f := s.ahead.flights[0]
+		_ = q.during(func() error { <-f.landed; return nil })
+		if f.err != nil && err == nil {
+			err = f.piece.blame(f.err)
+			s.ended(err)
+		}
+		s.batch.written(f.piece)
+		s.ahead.flights = s.ahead.flights[1:]
 	}
-	s.batch.written(s.ahead.piece)
-	s.ahead.piece, s.ahead.written = piece{}, nil
 	return err
+}
+
+func (f *flight) over() bool {
+	select {
+	case <-f.landed:
+		return true
+	default:
+		return false
+	}
 }
 
 // abandon gives up the transaction, if one has begun.
 func (s *session) abandon() {
-	if s.finishWrite(nil) != nil || !s.ahead.open() {
+	if s.land(nil, 0) != nil || !s.ahead.open() {
 		return
 	}
 	s.ahead.tx.Abort()

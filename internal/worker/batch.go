@@ -52,9 +52,9 @@ type batch struct {
 	encoder *event.Encoder
 	release func(*complete.Answer) // gives back the memory of one whose events have been written
 
-	piece         // that is being filled
-	spare   piece // the memory of another
-	bytes   int   // of all pieces
+	piece           // that is being filled
+	spare   []piece // the memory of others
+	bytes   int     // of all pieces
 	windows int
 	counts  map[attempt.State]*Counts // without Windows
 	late    []time.Duration           // how long after its window each late event was found
@@ -211,18 +211,22 @@ func (b *batch) full() bool { return b.bytes >= batchBytes }
 // next takes the piece that is being filled out of the batch, which goes on with another.
 func (b *batch) next() piece {
 	p := b.piece
-	b.piece, b.spare = b.spare, piece{}
+	b.piece = piece{}
+	if last := len(b.spare) - 1; last >= 0 {
+		b.piece, b.spare[last] = b.spare[last], piece{}
+		b.spare = b.spare[:last]
+	}
 	return p
 }
 
 // written gives a piece back that next has returned.
 func (b *batch) written(p piece) {
 	b.empty(&p)
-	b.spare = p
+	b.spare = append(b.spare, p)
 }
 
 // rest gives up the memory of a batch that is empty.
-func (b *batch) rest() { b.piece, b.spare = piece{}, piece{} }
+func (b *batch) rest() { b.piece, b.spare = piece{}, nil }
 
 // reset empties the batch, all of whose pieces are given back.
 func (b *batch) reset() {

@@ -255,7 +255,10 @@ func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx,
 
 // commitBeside is commit while q goes on reading.
 func (s *session) commitBeside(ctx context.Context, q *queue) error {
-	if err := s.finishWrite(q); err != nil {
+	if s.ahead.open() && s.batch.entries > 0 {
+		s.launch(ctx)
+	}
+	if err := s.land(q, 0); err != nil {
 		return err
 	}
 	s.carry()
