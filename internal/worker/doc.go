@@ -7,7 +7,8 @@
 // account's transactional id, which fences and finishes whoever had it, and reads the account's memory from the log: together
 // with others that begin and lie in the same partition, which is read once for all of them (recovery.go). Then
 // it reads span by span. Spans are fetched side by side, judged in order, and committed in order; a transaction takes
-// every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint.
+// every span that is ready, with its events, its dead letters, the changed blocks of the index and the moved checkpoint. A
+// large one is written in pieces while the rest of it is read and judged (ahead.go).
 //
 // Which accounts are this worker's, an Ownership says (package ownership): an account is worked on while its partition of the
 // state topic is this worker's. When that ends in order, its session finishes or aborts the transaction; when it ends because
@@ -28,6 +29,9 @@
 //   - Nothing of a span is staged before all of its answers, and all that is needed to judge them, have been read whole.
 //
 //   - The checkpoint moves over a span in the transaction that holds the span's events, never before.
+//
+//   - A transaction of which a piece has been written waits for Kafka alone: consumers read no further in its partitions before
+//     it has ended. It is committed within 200 ms, before the API is asked for what a judgment needs, or given up.
 //
 //   - What is staged becomes the account's memory when the transaction has committed, and is taken back when it was
 //     aborted. When its outcome is unknown, the session ends and the next one reads it from the log.
