@@ -3,9 +3,11 @@ package event_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,6 +190,33 @@ func TestFormsAreUsedAgain(t *testing.T) {
 			t.Fatalf("%q, want %q", all, want)
 		}
 	})
+}
+
+// A form keeps what it made for a status, from whatever goroutine, but not for as many as an API can think of.
+func TestFormsTakeAnyStatus(t *testing.T) {
+	t.Parallel()
+	e := newEncoder(t, event.Plain, nil)
+	o := contractObservation()
+	var attempts []attempt.Attempt
+	var want [][]byte
+	for i := range 50 {
+		o.Attempt.Status = attempt.Status(fmt.Sprintf("Status \"%d\"", i))
+		attempts = append(attempts, o.Attempt)
+		want = append(want, e.Form(&o).AppendBody(nil, &o.Attempt))
+	}
+	form := e.Form(&o)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for n := range 3 * len(attempts) {
+				i := (n*(2*g+1) + g) % len(attempts)
+				if got := form.AppendBody(nil, &attempts[i]); !bytes.Equal(got, want[i]) {
+					t.Errorf("%q, want %q", got, want[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestFits(t *testing.T) {

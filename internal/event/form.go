@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 
 	"attemptstream/internal/attempt"
 )
@@ -21,7 +22,22 @@ type Form struct {
 	opening, middle        []byte
 	before, between, after []byte
 	account, returned      []byte // what the event's id begins and ends with
+
+	size  int // about how many bytes all of them are in a record
+	known atomic.Pointer[[]*wording]
 }
+
+// A wording is what a form says of a status, together with what always follows there.
+type wording struct {
+	status  attempt.Status
+	middle  []byte // of the value, from the status in the event's id on
+	closing []byte // the status in the attempt
+	between []byte // of the headers, from the status in the event's id on
+	eventID int    // length of the event's id without the id in it
+}
+
+// maxKnown bounds the wordings that a form keeps. An answer has some statuses, unless an API goes mad.
+const maxKnown = 16
 
 // Form is the form for events that are observed as o is, whatever their attempts.
 func (e *Encoder) Form(o *Observation) *Form {
@@ -33,6 +49,9 @@ func (e *Encoder) Form(o *Observation) *Form {
 	}
 	f.value(o)
 	f.headers(o)
+	const keys = 4 * 10
+	f.size = len(f.opening) + len(f.middle) + len(f.before) + len(f.between) + len(f.after) + len(f.account) + keys
+	f.known.Store(new([]*wording))
 	return f
 }
 
@@ -100,20 +119,46 @@ func (f *Form) headers(o *Observation) {
 	f.after = b
 }
 
+// wording is what f says of a status.
+func (f *Form) wording(s attempt.Status) *wording {
+	known := *f.known.Load()
+	for _, w := range known {
+		if w.status == s {
+			return w
+		}
+	}
+	valid := validString(string(s))
+	w := &wording{
+		status:  s,
+		middle:  append(appendEscaped([]byte{':'}, string(s)), f.middle...),
+		closing: appendString([]byte(`,"testStatus":`), string(s)),
+		between: slices.Concat([]byte{':'}, []byte(valid), f.returned, f.between),
+		eventID: len(f.account) + len(":") + len(valid) + len(f.returned),
+	}
+	if len(known) < maxKnown {
+		more := append(slices.Clip(known), w)
+		f.known.Store(&more) // what another goroutine has stored meanwhile is made once more
+	}
+	return w
+}
+
 // AppendValue appends the value of the record for a: a JSON object on one line.
 func (f *Form) AppendValue(dst []byte, a *attempt.Attempt) []byte {
 	var room [maxKey]byte
-	return f.appendValue(dst, AppendKey(room[:0], a.ID), a)
+	return f.appendValue(dst, f.wording(a.Status), AppendKey(room[:0], a.ID), a)
 }
 
-func (f *Form) appendValue(dst, key []byte, a *attempt.Attempt) []byte {
+func (f *Form) appendValue(dst []byte, w *wording, key []byte, a *attempt.Attempt) []byte {
 	dst = append(dst, f.opening...)
 	dst = append(dst, key...)
-	dst = append(dst, ':')
-	dst = appendEscaped(dst, string(a.Status))
-	dst = append(dst, f.middle...)
+	dst = append(dst, w.middle...)
 	dst = append(dst, key...)
-	return append(f.encoder.appendAttempt(dst, a), '}')
+	dst = f.encoder.appendPerson(dst, a)
+	dst = append(dst, w.closing...)
+	if len(a.Additional) > 0 {
+		dst = f.encoder.appendAdditional(dst, a)
+	}
+	return append(dst, "}}"...) // the attempt, and the value
 }
 
 // AppendBody appends the record for a from its key on, as record batches hold it (KIP-98, "Message Format"): the key, which
@@ -122,29 +167,23 @@ func (f *Form) appendValue(dst, key []byte, a *attempt.Attempt) []byte {
 func (f *Form) AppendBody(dst []byte, a *attempt.Attempt) []byte {
 	var room [maxKey]byte
 	key := AppendKey(room[:0], a.ID)
+	w := f.wording(a.Status)
 	dst = appendSized(dst, key)
 	start := len(dst)
 	dst = append(dst, 0, 0) // two bytes hold lengths from 64 to 8191
-	dst = putSize(f.appendValue(dst, key, a), start)
+	dst = putSize(f.appendValue(dst, w, key, a), start)
 
-	status := validString(string(a.Status))
 	dst = append(dst, f.before...)
-	dst = binary.AppendVarint(dst, int64(len(f.account)+len(key)+1+len(status)+len(f.returned)))
+	dst = binary.AppendVarint(dst, int64(w.eventID+len(key)))
 	dst = append(dst, f.account...)
 	dst = append(dst, key...)
-	dst = append(dst, ':')
-	dst = append(dst, status...)
-	dst = append(dst, f.returned...)
-	dst = append(dst, f.between...)
+	dst = append(dst, w.between...)
 	dst = appendSized(dst, key)
 	return append(dst, f.after...)
 }
 
 // BodySize is about how many bytes AppendBody appends.
-func (f *Form) BodySize(a *attempt.Attempt) int {
-	const keys = 4 * 10
-	return len(f.opening) + len(f.middle) + len(f.before) + len(f.between) + len(f.after) + len(f.account) + keys + len(a.Raw)
-}
+func (f *Form) BodySize(a *attempt.Attempt) int { return f.size + len(a.Raw) }
 
 func appendSized[T string | []byte](dst []byte, s T) []byte {
 	return append(binary.AppendVarint(dst, int64(len(s))), s...)

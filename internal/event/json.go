@@ -13,8 +13,8 @@ func (e *Encoder) AppendValue(dst []byte, o *Observation) []byte {
 	return e.Form(o).AppendValue(dst, &o.Attempt)
 }
 
-// appendAttempt appends the members of an attempt's object after its id, and the object's end.
-func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
+// appendPerson appends the members of an attempt's object between its id and its status.
+func (e *Encoder) appendPerson(dst []byte, a *attempt.Attempt) []byte {
 	if a.TestID.Set {
 		dst = append(dst, `,"testId":`...)
 		dst = strconv.AppendInt(dst, a.TestID.Value, 10)
@@ -25,12 +25,7 @@ func (e *Encoder) appendAttempt(dst []byte, a *attempt.Attempt) []byte {
 		dst = append(dst, `,"invitationType":`...)
 		dst = appendString(dst, a.InvitationType.Value)
 	}
-	dst = append(dst, `,"testStatus":`...)
-	dst = appendString(dst, string(a.Status))
-	if len(a.Additional) > 0 {
-		dst = e.appendAdditional(dst, a)
-	}
-	return append(dst, '}')
+	return dst
 }
 
 func appendString(dst []byte, s string) []byte {
