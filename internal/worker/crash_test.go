@@ -28,6 +28,9 @@ func crashWorld(t *testing.T, brokers []string) *world {
 // oneByOne makes a worker read one window after the other.
 func oneByOne(c *worker.Config) { c.Concurrency = 1 }
 
+// patient lets a worker wait for Kafka for as long as others take, on a machine that is busy.
+func patient(c *worker.Config) { c.TransactionTimeout = patience }
+
 // A worker dies at a point of a transaction, another one takes over and finishes. Nothing is lost, nothing is told twice,
 // and when the first one turns out to be alive after all, it finds that it has been replaced, says so, and does no harm.
 func TestCrashAndTakeover(t *testing.T) {
@@ -86,7 +89,7 @@ func crashAndTakeOver(t *testing.T, w *world, at point) {
 	}
 	f := newFreezer(at)
 	defer f.thaw()
-	first := w.worker(f, oneByOne)
+	first := w.worker(f, oneByOne, patient)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	result := make(chan error, 1)
