@@ -66,6 +66,29 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// An index that rests keeps nothing beside what was told: a worker has one for each account.
+func TestMemoryAtRest(t *testing.T) {
+	const n, most = 2000, 1500 // indexes, and bytes for each
+	before, all := heap(), make([]*dedupe.Index, n)
+	for i := range all {
+		x := dedupe.New()
+		for id := range int64(10) {
+			x.Tell(id, statusOf(id))
+		}
+		if err := x.Dirty(func(int64, []byte) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		x.Commit()
+		all[i] = x
+	}
+	if each := (heap() - before) / n; each > most {
+		t.Errorf("an index keeps %d bytes, want %d at most", each, most)
+	} else {
+		t.Logf("an index keeps %d bytes", each)
+	}
+	runtime.KeepAlive(all)
+}
+
 var sizes = []int64{0, 1_000_000, 10_000_000}
 
 func BenchmarkLook(b *testing.B) {

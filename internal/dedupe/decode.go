@@ -61,7 +61,7 @@ func (x *Index) decode(number int64, record []byte) (place, error) {
 	if body < 1 {
 		return place{}, corrupt("%d bytes are too few", len(record))
 	}
-	if got, want := x.scratch.checksum(number, record[:body]), binary.LittleEndian.Uint32(record[body:]); got != want {
+	if got, want := x.scratch().checksum(number, record[:body]), binary.LittleEndian.Uint32(record[body:]); got != want {
 		return place{}, corrupt("its CRC-32C is %08x, it should be %08x", got, want)
 	}
 	d := decoder{index: x, rest: record[1:body]}
@@ -87,7 +87,7 @@ func (d *decoder) block() (place, error) {
 	if statuses == 0 {
 		return place{}, corrupt("it has no status")
 	}
-	s := &d.index.scratch
+	s := d.index.scratch()
 	d.sparse = s.entries[:0]
 	var last []byte
 	for i := range statuses {
@@ -121,7 +121,8 @@ func (d *decoder) block() (place, error) {
 
 // sets reads what was told with one status.
 func (d *decoder) sets(status []byte) error {
-	told, superseded := &d.index.scratch.told, &d.index.scratch.superseded
+	s := d.index.scratch()
+	told, superseded := &s.told, &s.superseded
 	if err := d.set(told); err != nil {
 		return err
 	}

@@ -57,6 +57,14 @@ type scratch struct {
 	told, superseded set
 }
 
+// scratch is kept until what is staged is settled: an index that rests needs none.
+func (x *Index) scratch() *scratch {
+	if x.memory == nil {
+		x.memory = &scratch{}
+	}
+	return x.memory
+}
+
 // A codedSet is the set of one status: bitmaps, or entries of that status only.
 type codedSet struct {
 	dense
@@ -79,7 +87,7 @@ type run struct{ start, end uint32 }
 
 // encode returns the record of what is at p, in memory that the next call uses again.
 func (x *Index) encode(number int64, p place) []byte {
-	s := &x.scratch
+	s := x.scratch()
 	s.split(p)
 	slices.SortFunc(s.sets, func(a, b codedSet) int {
 		return strings.Compare(string(x.statuses[a.code]), string(x.statuses[b.code]))

@@ -47,7 +47,7 @@ type Index struct {
 	near   cursor
 
 	now, committed totals
-	scratch        scratch
+	memory         *scratch // nil until it is needed
 }
 
 // totals are kept up to date with every change, and taken back by Rollback.

@@ -97,4 +97,5 @@ func (x *Index) settle() {
 		x.staged = map[int64]change{}
 	}
 	x.near.staged = false
+	x.memory = nil
 }
