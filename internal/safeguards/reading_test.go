@@ -56,7 +56,7 @@ func reading() []safeguard {
 	}, {
 		name:   "gaps that are tried again",
 		breaks: "a second that could not be read once is never told",
-		edits:  []edit{{schedulePkg + "/planner.go", "\t\tp.passes = append(p.passes, &pass{kind: Gap, state: state, due: now})\n", ""}},
+		edits:  []edit{{schedulePkg + "/planner.go", "\t\tp.passes = append(p.passes, pass{kind: Gap, state: state, due: now})\n", ""}},
 		fails:  []suite{planned("TestGapsAreTriedAgain"), tests(workerPkg, "TestVirtualPoisonedSeconds/[]")},
 	}, {
 		name:   "reading covered time again",

@@ -135,7 +135,7 @@ func (r *Run) Probe(state attempt.State, s Span) Span {
 // others are down, and s is tried again for as long as they are. A replay waits for all states, and does not move on.
 func (r *Run) Probed(s Span, answered []attempt.State) {
 	if r.Kind == Replay {
-		r.pass.trouble.failures = tries - 1
+		r.way.trouble.failures = tries - 1
 		return
 	}
 	for _, state := range answered {
@@ -168,8 +168,8 @@ func (r *Run) Skip(s Span, now time.Time) {
 
 // trouble is that of the run's pass, or of the state's front.
 func (r *Run) trouble(state attempt.State) *trouble {
-	if r.pass != nil {
-		return &r.pass.trouble
+	if r.way != nil {
+		return &r.way.trouble
 	}
 	return r.planner.trouble[state]
 }

@@ -34,7 +34,7 @@ func (p *Planner) Take(o *Order) {
 		return
 	}
 	slices.SortFunc(o.States, func(a, b attempt.State) int { return a.Rank() - b.Rank() })
-	p.order = &pass{kind: Replay, order: o, width: min(p.widest(), int64(firstWidth/time.Second))}
+	p.order = &pass{kind: Replay, order: o, way: &way{width: min(p.widest(), int64(firstWidth/time.Second))}}
 	p.passGaps(o)
 }
 
@@ -44,7 +44,7 @@ func (p *Planner) carryOut(now time.Time) *Run {
 		return nil
 	}
 	span, states := p.piece(p.order.order)
-	return &Run{Kind: Replay, States: states, planner: p, pass: p.order, next: span.From, until: span.Until}
+	return &Run{Kind: Replay, States: states, planner: p, pass: p.order, way: p.order.way, next: span.From, until: span.Until}
 }
 
 // piece is the longest span at the order's position in which the same states can be read, and these.
@@ -84,11 +84,11 @@ func (p *Planner) passOver(o *Order, s Span, read, unreadable int) {
 // replayed reports that the run, one of the order's, has read s.
 func (r *Run) replayed(s Span, width int64) {
 	if r.parted == 0 {
-		r.pass.width = width
+		r.way.width = width
 	} else {
 		// What follows is likely to be unreadable too. One try decides then, and the windows stay as they are.
-		r.pass.trouble.clear()
-		r.pass.trouble.failures = tries - 1
+		r.way.trouble.clear()
+		r.way.trouble.failures = tries - 1
 	}
 	r.planner.passOver(r.pass.order, s, len(r.States), r.parted)
 	r.planner.passGaps(r.pass.order)
@@ -96,7 +96,7 @@ func (r *Run) replayed(s Span, width int64) {
 
 // replayFailed reports that s, of the order, could not be read for some state.
 func (r *Run) replayFailed(s Span, now time.Time) Verdict {
-	t := &r.pass.trouble
+	t := &r.way.trouble
 	t.fail(now)
 	switch {
 	case t.failures < tries:

@@ -36,22 +36,27 @@ type Planner struct {
 	checkpoint *Checkpoint
 	tiers      []tier
 	trouble    map[attempt.State]*trouble // of the fronts; passes wait for it too
-	passes     []*pass                    // look-back and gaps: one per state and tier, and one per state
+	passes     []pass                     // look-back and gaps: one per state and tier, and one per state
 	order      *pass                      // nil: nothing has been ordered
 	postponed  time.Time                  // nothing may be asked for before
 	reached    reach
 }
 
-// A pass is covered time, or gaps, of one state that are read again every so often; or an order, which is read once.
+// A pass is covered time, or gaps, of one state that are read again every so often; or an order, which is read once. There are
+// some for each account, of which most wait for days.
 type pass struct {
 	kind  Kind
+	tier  uint8
 	state attempt.State
 	order *Order // of a Replay, which has no state, rest or due
-	tier  int
-	rest  []Span // what is left of the pass under way
-	width int64  // seconds
 	due   time.Time
+	way   *way // nil: it has not begun, and nothing is known from the last time
+}
 
+// A way is how far a pass has come.
+type way struct {
+	rest    []Span // what is left of it
+	width   int64  // seconds
 	trouble trouble
 }
 
@@ -68,6 +73,7 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 	}
 	p.settings.States = slices.Clone(settings.States)
 	slices.SortFunc(p.settings.States, func(a, b attempt.State) int { return a.Rank() - b.Rank() })
+	p.passes = make([]pass, 0, len(p.settings.States)*(len(p.tiers)+1))
 	for _, state := range p.settings.States {
 		p.trouble[state] = &trouble{}
 		c := checkpoint.States[state]
@@ -83,9 +89,9 @@ func NewPlanner(settings Settings, checkpoint *Checkpoint, now time.Time) *Plann
 			if last.After(now) {
 				last = now // a clock was wrong then, or is now: covered time must not wait until it has caught up
 			}
-			p.passes = append(p.passes, &pass{kind: LookBack, state: state, tier: i, due: last.Add(t.every)})
+			p.passes = append(p.passes, pass{kind: LookBack, state: state, tier: uint8(i), due: last.Add(t.every)})
 		}
-		p.passes = append(p.passes, &pass{kind: Gap, state: state, due: now})
+		p.passes = append(p.passes, pass{kind: Gap, state: state, due: now})
 	}
 	return p
 }
@@ -122,7 +128,8 @@ func (p *Planner) Begin(now time.Time) *Run {
 func (p *Planner) longestDue(now time.Time) *pass {
 	var first *pass
 	var since time.Time
-	for _, pass := range p.passes {
+	for i := range p.passes {
+		pass := &p.passes[i]
 		if ready := p.ready(pass); !ready.After(now) && (first == nil || ready.Before(since)) {
 			first, since = pass, ready
 		}
@@ -138,7 +145,9 @@ func (p *Planner) ready(pass *pass) time.Time {
 			at = t.until
 		}
 	}
-	wait(&pass.trouble)
+	if pass.way != nil {
+		wait(&pass.way.trouble)
+	}
 	if pass.order == nil {
 		wait(p.trouble[pass.state])
 		return at
@@ -162,8 +171,8 @@ func (p *Planner) Wait(now time.Time) time.Duration {
 		next := p.dueIn(lane, p.step(lane))
 		wait = min(wait, next.Sub(now))
 	}
-	for _, pass := range p.passes {
-		wait = min(wait, p.ready(pass).Sub(now))
+	for i := range p.passes {
+		wait = min(wait, p.ready(&p.passes[i]).Sub(now))
 	}
 	if p.order != nil && !p.order.order.Done() {
 		wait = min(wait, p.ready(p.order).Sub(now))

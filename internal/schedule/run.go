@@ -8,7 +8,7 @@ import (
 )
 
 // Kind is why something is read.
-type Kind int
+type Kind uint8
 
 const (
 	Front    Kind = iota // it is new
@@ -31,6 +31,7 @@ type Run struct {
 
 	planner *Planner
 	pass    *pass // nil at a front
+	way     *way  // of the pass
 	next    attempt.Instant
 	until   attempt.Instant
 	parted  int // states that Part has left out
@@ -45,26 +46,33 @@ func (p *Planner) front(lane []attempt.State, now time.Time) *Run {
 // again is a run of a pass over covered time or gaps, nil if there was nothing to do for it: then it is done.
 func (p *Planner) again(pass *pass, now time.Time) *Run {
 	c := p.checkpoint.States[pass.state]
-	if len(pass.rest) == 0 {
+	if pass.way == nil {
+		pass.way = &way{}
+	}
+	way := pass.way
+	if len(way.rest) == 0 {
 		if pass.kind == Gap {
-			pass.rest, pass.width = append(pass.rest, c.Gaps...), p.widest()
+			way.rest, way.width = append(way.rest, c.Gaps...), p.widest()
 		} else {
-			pass.rest = c.read(p.tiers[pass.tier].span(attempt.InstantOf(now), c.LookedBack[pass.tier]))
-			if pass.trouble.ceiling == 0 || pass.width > c.Width {
-				pass.width = c.Width
+			way.rest = c.read(p.tiers[pass.tier].span(attempt.InstantOf(now), c.LookedBack[pass.tier]))
+			if way.trouble.ceiling == 0 || way.width > c.Width {
+				way.width = c.Width
 			}
 		}
 	}
-	if len(pass.rest) == 0 {
+	if len(way.rest) == 0 {
 		p.finish(pass, now)
 		return nil
 	}
-	return &Run{Kind: pass.kind, States: []attempt.State{pass.state}, planner: p, pass: pass,
-		next: pass.rest[0].From, until: pass.rest[0].Until}
+	return &Run{Kind: pass.kind, States: []attempt.State{pass.state}, planner: p, pass: pass, way: way,
+		next: way.rest[0].From, until: way.rest[0].Until}
 }
 
 // finish ends a pass and says when the next one is due.
 func (p *Planner) finish(pass *pass, now time.Time) {
+	if w := pass.way; w != nil && w.trouble == (trouble{}) {
+		pass.way = nil // else what is too wide for the API would have to be found out again
+	}
 	if pass.kind == LookBack {
 		p.checkpoint.States[pass.state].LookedBack[pass.tier] = attempt.InstantOf(now)
 		pass.due = now.Add(p.tiers[pass.tier].every)
@@ -155,7 +163,7 @@ func (r *Run) Read(s Span, n int, now time.Time) {
 	if r.Kind == Gap {
 		r.planner.checkpoint.States[r.pass.state].fill(s)
 	}
-	r.pass.width = width
+	r.way.width = width
 	r.drop(s, now)
 }
 
@@ -168,8 +176,8 @@ func (r *Run) Narrow(s Span) {
 
 // drop takes s, the oldest of what is left, from the pass.
 func (r *Run) drop(s Span, now time.Time) {
-	r.pass.rest = cut(r.pass.rest, s)
-	if len(r.pass.rest) == 0 {
+	r.way.rest = cut(r.way.rest, s)
+	if len(r.way.rest) == 0 {
 		r.planner.finish(r.pass, now)
 	}
 }
@@ -177,8 +185,8 @@ func (r *Run) drop(s Span, now time.Time) {
 // width is the narrowest of the run's states', in seconds.
 func (r *Run) width() int64 {
 	width := r.planner.widest()
-	if r.pass != nil {
-		return max(1, min(width, r.pass.width))
+	if r.way != nil {
+		return max(1, min(width, r.way.width))
 	}
 	for _, state := range r.States {
 		width = min(width, r.planner.checkpoint.States[state].Width)
@@ -187,8 +195,8 @@ func (r *Run) width() int64 {
 }
 
 func (r *Run) setWidth(width int64) {
-	if r.pass != nil {
-		r.pass.width = width
+	if r.way != nil {
+		r.way.width = width
 		return
 	}
 	for _, state := range r.States {
