@@ -32,7 +32,7 @@ type spares struct {
 func (s *spares) give(a *Answer, n int) {
 	if n >= fewest {
 		m, ok := s.pool(a.State).Get().(*memory)
-		if ok && n <= cap(m.attempts) && cap(m.attempts) <= spread*n {
+		if ok && n <= cap(m.attempts)+cap(m.attempts)/8 && cap(m.attempts) <= spread*n { // n is a little more than is likely
 			a.Attempts, a.pieces = m.attempts, m.pieces
 			return
 		}
