@@ -97,8 +97,8 @@ type Attempt struct {
 	// Additional holds, in the answer's order, the members that have no field above, and those of the fields above
 	// (without ID and Status) whose type was not the expected one.
 	Additional []Member
-	// Raw is the entry as it came: a JSON object.
-	Raw string
+	// Size is the length of the entry as it came, in bytes.
+	Size int
 }
 
 // A Member is one name and value of a JSON object. Value is JSON text, as it came.

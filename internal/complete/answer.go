@@ -66,8 +66,8 @@ func (a *Answer) addMalformed(m *attempt.Malformed) {
 }
 
 func (a *Answer) addAttempt(e *attempt.Attempt) {
-	a.Bytes += len(e.Raw)
-	a.memory += len(e.Raw) + attemptBytes + len(e.Additional)*memberBytes
+	a.Bytes += e.Size
+	a.memory += e.Size + attemptBytes + len(e.Additional)*memberBytes
 	a.Attempts = append(a.Attempts, *e)
 	a.Attempts[len(a.Attempts)-1].Additional = a.keep(e.Additional)
 }

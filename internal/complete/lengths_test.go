@@ -19,7 +19,7 @@ func letter(i int) string {
 
 // lengthy is a reader of answers of n entries, each with as many members.
 func lengthy(n *int, members int) *complete.Reader {
-	e := imocha.Entry{Attempt: attempt.Attempt{ID: 1, Status: "Completed", Raw: "{}"}}
+	e := imocha.Entry{Attempt: attempt.Attempt{ID: 1, Status: "Completed", Size: 2}}
 	return &complete.Reader{Longest: 4000, Now: time.Now,
 		Request: func(_ context.Context, _ attempt.State, _ attempt.Window, begin func() func(*imocha.Entry) error) error {
 			take := begin()

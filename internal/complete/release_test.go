@@ -77,7 +77,7 @@ func TestReleaseBesideReaders(t *testing.T) {
 			take := begin()
 			for i := range n {
 				text := fmt.Sprint(state, w, i)
-				if err := take(&imocha.Entry{Attempt: attempt.Attempt{ID: int64(i), Status: attempt.Status(text), Raw: text,
+				if err := take(&imocha.Entry{Attempt: attempt.Attempt{ID: int64(i), Status: attempt.Status(text), Size: len(text),
 					Additional: []attempt.Member{{Name: text, Value: text}}}}); err != nil {
 					return err
 				}
@@ -107,7 +107,7 @@ func TestReleaseBesideReaders(t *testing.T) {
 				held = held[1:]
 				for i := range a.Attempts {
 					e := &a.Attempts[i]
-					if e.ID != int64(i) || string(e.Status) != e.Raw || !strings.HasPrefix(e.Raw, string(a.State)) || e.Additional[0] != (attempt.Member{Name: e.Raw, Value: e.Raw}) {
+					if e.ID != int64(i) || !strings.HasPrefix(string(e.Status), string(a.State)) || e.Additional[0] != (attempt.Member{Name: string(e.Status), Value: string(e.Status)}) {
 						t.Errorf("attempt %d of state %s is %+v", i, a.State, *e)
 						return
 					}
@@ -129,7 +129,7 @@ func TestJoinedEntriesAreTheAnswersOwn(t *testing.T) {
 		for n := range min(int64(w.End-w.Start+1)*perSecond, most) {
 			id := int64(w.Start)*perSecond + n
 			text := fmt.Sprint(id)
-			if err := take(&imocha.Entry{Attempt: attempt.Attempt{ID: id, Raw: text, Additional: []attempt.Member{{Name: "id", Value: text}}}}); err != nil {
+			if err := take(&imocha.Entry{Attempt: attempt.Attempt{ID: id, Size: len(text), Additional: []attempt.Member{{Name: "id", Value: text}}}}); err != nil {
 				return err
 			}
 		}
@@ -150,7 +150,7 @@ func TestJoinedEntriesAreTheAnswersOwn(t *testing.T) {
 			for n := range a.Attempts {
 				id := first + int64(n)
 				e := &a.Attempts[n]
-				if text := fmt.Sprint(id); len(a.Attempts) != 3*perSecond || e.ID != id || e.Raw != text || e.Additional[0].Value != text {
+				if text := fmt.Sprint(id); len(a.Attempts) != 3*perSecond || e.ID != id || e.Size != len(text) || e.Additional[0].Value != text {
 					t.Fatalf("attempt %d of %d is %+v, want %d", n, len(a.Attempts), *e, id)
 				}
 			}
@@ -171,7 +171,7 @@ func TestReleasedMemoryHoldsNothing(t *testing.T) { // not beside others, whose 
 			return s
 		}
 		for i := range n {
-			e := imocha.Entry{Attempt: attempt.Attempt{ID: int64(i), Raw: text(i), Additional: []attempt.Member{{Name: text(i), Value: text(i)}}}}
+			e := imocha.Entry{Attempt: attempt.Attempt{ID: int64(i), Name: attempt.Some(text(i)), Additional: []attempt.Member{{Name: text(i), Value: text(i)}}}}
 			if i == n-1 {
 				e.Malformed = &attempt.Malformed{Raw: text(i)}
 			}

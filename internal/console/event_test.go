@@ -21,7 +21,7 @@ func encode(t *testing.T, change func(*event.Observation)) Event {
 		Account: "default", State: attempt.Completed, ObservedAt: at,
 		Window: attempt.Window{Start: attempt.InstantOf(at) - 603, End: attempt.InstantOf(at) - 33},
 		Attempt: attempt.Attempt{ID: 2655161, Status: "Completed", TestID: attempt.Some[int64](292930), Name: attempt.Some("May"),
-			Email: attempt.Some("may@example.com"), InvitationType: attempt.Some("api"), Raw: "{}"},
+			Email: attempt.Some("may@example.com"), InvitationType: attempt.Some("api"), Size: 2},
 	}
 	change(&o)
 	e, err := ParseEvent(encoder.AppendValue(nil, &o))

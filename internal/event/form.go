@@ -183,7 +183,7 @@ func (f *Form) AppendBody(dst []byte, a *attempt.Attempt) []byte {
 }
 
 // BodySize is about how many bytes AppendBody appends.
-func (f *Form) BodySize(a *attempt.Attempt) int { return f.size + len(a.Raw) }
+func (f *Form) BodySize(a *attempt.Attempt) int { return f.size + a.Size }
 
 func appendSized[T string | []byte](dst []byte, s T) []byte {
 	return append(binary.AppendVarint(dst, int64(len(s))), s...)

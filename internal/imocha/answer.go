@@ -24,7 +24,6 @@ type answer struct {
 
 	result, attempts bool // were there
 	parser           entryParser
-	texts            slab
 	entry            Entry
 	stop             error // of each
 }

@@ -7,8 +7,9 @@
 // only at its end, so whoever receives entries keeps them apart until Attempts has returned nil.
 //
 // A parser of JSON reads the answer and alone decides what is one, where it is damaged, and when to wait for more of it.
-// Entries of the usual form go past it: those that have arrived as a whole are found and checked in one pass (layout), and
-// their text is copied once, into memory for many (slab). That is the same as if the parser had read them, only faster.
+// Entries of the usual form go past it: those that have arrived as a whole are found and checked in one pass (layout). That is
+// the same as if the parser had read them, only faster. Of either kind only what its strings say is kept, in memory for many
+// (slab).
 //
 // # Invariants
 //

@@ -19,7 +19,7 @@ func TestEntries(t *testing.T) {
 	type additional = []attempt.Member
 	for name, test := range map[string]struct {
 		raw  string
-		want attempt.Attempt // without Raw
+		want attempt.Attempt // without Size
 	}{
 		"all": {
 			`{"testInvitationId":2655161,"testId":292930,"name":"May","email":"may@example.com","invitationtype":"api","testStatus":"Completed"}`,
@@ -87,7 +87,7 @@ func TestEntries(t *testing.T) {
 			if e.Malformed != nil {
 				t.Fatalf("malformed: %s", e.Malformed.Reason)
 			}
-			test.want.Raw = test.raw
+			test.want.Size = len(test.raw)
 			if len(e.Attempt.Additional) == 0 {
 				e.Attempt.Additional = nil
 			}
@@ -149,13 +149,13 @@ func TestIntegers(t *testing.T) {
 		"-9223372036854775808": math.MinInt64, "-9223372036854775808e0": math.MinInt64, "92233720368547758070e-1": math.MaxInt64,
 		"100000000000000000000000000000e-29": 1,
 	} {
-		if n, ok := parseInteger(text); !ok || n != want {
+		if n, ok := parseInteger([]byte(text)); !ok || n != want {
 			t.Errorf("%s: %d %v, want %d", text, n, ok, want)
 		}
 	}
 	for _, text := range []string{"1.5", "1e-1", "9223372036854775808", "-9223372036854775809", "9223372036854775807.5", "1e19", "1e99999999999999999999",
 		"1e-99999999999999999999", "0.1", `"1"`, "true", "null", "{}", "[]"} {
-		if n, ok := parseInteger(text); ok {
+		if n, ok := parseInteger([]byte(text)); ok {
 			t.Errorf("%s: taken as %d", text, n)
 		}
 	}

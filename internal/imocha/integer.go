@@ -6,10 +6,11 @@ import (
 )
 
 // parseInteger is the value of a JSON number that is exactly an int64, however it is spelt: 7, 7.0, 70e-1.
-func parseInteger(s string) (int64, bool) {
-	if n, ok := parseDigits(s); ok {
+func parseInteger(number []byte) (int64, bool) {
+	if n, ok := parseDigits(number); ok {
 		return n, true
 	}
+	s := string(number)
 	if c := s[0]; c != '-' && (c < '0' || c > '9') {
 		return 0, false
 	}
@@ -45,7 +46,7 @@ func parseInteger(s string) (int64, bool) {
 }
 
 // parseDigits is the value of a number that is nothing but so many digits as always fit, as ids are.
-func parseDigits(s string) (n int64, ok bool) {
+func parseDigits(s []byte) (n int64, ok bool) {
 	if len(s) > 18 {
 		return 0, false
 	}

@@ -42,10 +42,10 @@ type place struct {
 }
 
 // in is the text of raw that lies there.
-func (p place) in(raw string) string { return raw[p.from:p.to] }
+func (p place) in(raw []byte) []byte { return raw[p.from:p.to] }
 
 // set tells whether a value lies there that is not null.
-func (p place) set(raw string) bool { return p.to > 0 && raw[p.from] != 'n' }
+func (p place) set(raw []byte) bool { return p.to > 0 && raw[p.from] != 'n' }
 
 // A member is one of an entry that is told as it came.
 type member struct {

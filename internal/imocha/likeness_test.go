@@ -106,7 +106,7 @@ func checkLikeness(t interface{ Fatalf(string, ...any) }, text []byte, seed uint
 	}
 	for i := range got.entries {
 		e := &got.entries[i]
-		if int64(len(e.Attempt.Raw)) > limit || e.Malformed != nil && int64(len(e.Malformed.Raw)) > limit {
+		if int64(e.Attempt.Size) > limit || e.Malformed != nil && int64(len(e.Malformed.Raw)) > limit {
 			t.Fatalf("of at most %d bytes: %+v", limit, e)
 		}
 	}

@@ -38,11 +38,11 @@ func (a *answer) parsed() error {
 		return errTooLong
 	}
 	if value[0] != '{' {
-		malformed(&a.entry, string(value), "it is not an object")
+		malformed(&a.entry, value, "it is not an object")
 	} else if end := a.parser.layout.find(value, anyDepth); end != len(value) {
 		return errUnequal
-	} else {
-		a.parser.fill(&a.entry, string(value))
+	} else if reason := a.parser.fill(&a.entry, value, len(a.source.unread)); reason != "" {
+		malformed(&a.entry, value, reason)
 	}
 	return a.give()
 }
@@ -59,11 +59,11 @@ func (a *answer) usual() bool {
 	if length == none || int64(from+length) > a.source.body.maxEntry {
 		return false
 	}
-	a.parser.fill(&a.entry, a.texts.keep(unread[from:from+length], len(unread)-from))
-	if a.entry.Malformed != nil {
+	end := from + length
+	if a.parser.fill(&a.entry, unread[from:end], len(unread)-end) != "" {
 		return false // such ones are kept for long, and on their own
 	}
-	a.source.take(from + length)
+	a.source.take(end)
 	return true
 }
 

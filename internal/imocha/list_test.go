@@ -2,6 +2,7 @@ package imocha
 
 import (
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -35,30 +36,58 @@ func TestUsualEntriesCostNoAllocation(t *testing.T) {
 // others, holds itself, and no slab is longer than it may be.
 func TestTextsAreKept(t *testing.T) {
 	t.Parallel()
-	malformed := `{"testInvitationId":1,"testStatus":""}`
-	text := `{"result":{"testAttempts":[` + strings.Repeat(`{`+good+`},`, 10) + malformed + strings.Repeat(`,{`+good+`}`, 10_000) + `]}}`
+	named := good + `,"name":"` + strings.Repeat("May ", 50) + `"`
+	malformed := `{"testInvitationId":1,"testStatus":"","name":"May"}`
+	text := `{"result":{"testAttempts":[` + strings.Repeat(`{`+named+`},`, 10) + malformed + strings.Repeat(`,{`+named+`}`, 10_000) + `]}}`
 	var got []Entry
 	if problem, err := read(strings.NewReader(text), maxEntry, collect(&got)); problem != nil || err != nil {
 		t.Fatal(problem, err)
 	}
 	end, longest, length := uintptr(0), 0, 0
 	for i := range got {
-		raw := got[i].Attempt.Raw
+		text := got[i].Attempt.Name.Value
 		if m := got[i].Malformed; m != nil {
-			raw = m.Raw
+			text = m.Raw
 		}
-		from := uintptr(unsafe.Pointer(unsafe.StringData(raw)))
+		from := uintptr(unsafe.Pointer(unsafe.StringData(text)))
 		switch {
 		case got[i].Malformed == nil && from == end:
-			length += len(raw)
+			length += len(text)
 		case got[i].Malformed != nil && from == end:
 			t.Error("what is malformed lies in a slab")
 		default:
-			length = len(raw)
+			length = len(text)
 		}
-		end, longest = from+uintptr(len(raw)), max(longest, length)
+		end, longest = from+uintptr(len(text)), max(longest, length)
 	}
 	if len(got) != 10_011 || longest < slabSize/2 || longest > slabSize {
 		t.Errorf("%d entries, slabs of at most %d bytes", len(got), longest)
+	}
+}
+
+// Of an entry's text only what its strings say takes memory.
+func TestMemoryOfTexts(t *testing.T) {
+	for name, test := range map[string]struct {
+		member string
+		kept   int
+	}{
+		"usual":         {`"name":"Kadomi Terusa","email":"kadomi.terusa@example.com","testId":292930`, 38},
+		"no strings":    {`"testId":292930`, 0},
+		"escapes":       {`"name":"\u004d\u0061\u0079"`, 3},
+		"another field": {`"score":87.5`, 9},
+	} {
+		const n = 2000
+		entry := "{" + good + "," + test.member + "}"
+		text := `{"result":{"testAttempts":[` + entry + strings.Repeat(","+entry, n-1) + `]}}`
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if problem, err := read(strings.NewReader(text), maxEntry, func(*Entry) error { return nil }); problem != nil || err != nil {
+			t.Fatal(problem, err)
+		}
+		runtime.ReadMemStats(&after)
+		const others = longBuffer + 16<<10
+		if took := int(after.TotalAlloc - before.TotalAlloc); took < n*test.kept || took > n*test.kept*5/4+others {
+			t.Errorf("%s: %d bytes for %d entries, of each of which %d are kept", name, took, n, test.kept)
+		}
 	}
 }

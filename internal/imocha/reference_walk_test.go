@@ -29,7 +29,7 @@ type referenceSeen struct {
 // parse fills in e with the entry raw, a valid JSON value without white space around it.
 func (p *referenceParser) parse(raw string, e *Entry) {
 	clear(e.Attempt.Additional)
-	*e = Entry{Attempt: attempt.Attempt{Raw: raw, Additional: e.Attempt.Additional[:0]}}
+	*e = Entry{Attempt: attempt.Attempt{Size: len(raw), Additional: e.Attempt.Additional[:0]}}
 	reason := "it is not an object"
 	if raw[0] == '{' {
 		p.entry, p.seen = e, [fields]referenceSeen{}
@@ -93,9 +93,9 @@ func (p *referenceParser) known(f field, name, value string, escaped bool) {
 	a, ok := &p.entry.Attempt, false
 	switch f {
 	case fieldID:
-		a.ID, ok = parseInteger(value)
+		a.ID, ok = parseInteger([]byte(value))
 	case fieldTestID:
-		a.TestID.Value, ok = parseInteger(value)
+		a.TestID.Value, ok = parseInteger([]byte(value))
 		a.TestID.Set = ok
 	case fieldName:
 		ok = p.optional(&a.Name, value, escaped)

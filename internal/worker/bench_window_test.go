@@ -203,7 +203,7 @@ func (h *history) window(b *testing.B) {
 		a := answers[status]
 		a.Length++
 		a.Attempts = append(a.Attempts, attempt.Attempt{ID: id, Status: status, TestID: attempt.Some(id / 1000), Name: attempt.Some(fmt.Sprint("Name ", id)),
-			Email: attempt.Some(fmt.Sprint(id, "@example.com")), InvitationType: attempt.Some("api"), Raw: "{}"})
+			Email: attempt.Some(fmt.Sprint(id, "@example.com")), InvitationType: attempt.Some("api"), Size: 2})
 	}
 
 	began := time.Now()
