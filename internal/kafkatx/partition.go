@@ -46,17 +46,19 @@ func groupRecords(records []Record) ([]*partitionWrite, error) {
 	}
 	var writes []*partitionWrite
 	known := make(map[topicPartition]*partitionWrite)
-	var w *partitionWrite
+	last := make([]*partitionWrite, 64) // of each partition, but for its higher bits; most records need no map
 	for i := range records {
 		tp := topicPartition{records[i].Topic, int32(records[i].Partition)}
-		if w == nil || w.topicPartition != tp {
+		at := &last[uint32(tp.partition)%uint32(len(last))]
+		if w := *at; w == nil || w.topicPartition != tp {
 			if w = known[tp]; w == nil {
 				w = &partitionWrite{topicPartition: tp, limit: batchBytes}
 				known[tp] = w
 				writes = append(writes, w)
 			}
+			*at = w
 		}
-		w.entries = append(w.entries, entry{at: int32(i)})
+		(*at).entries = append((*at).entries, entry{at: int32(i)})
 	}
 	return writes, nil
 }

@@ -7,7 +7,7 @@ func memory() []safeguard {
 	return []safeguard{{
 		name:   "an index that changes when the transaction has committed",
 		breaks: "what was aborted counts as told, and is never told again",
-		edits: []edit{{workerPkg + "/pipeline.go", "\tbegan := time.Now()\n\terr = q.during(", "\ts.memory.Commit()\n\tbegan := time.Now()\n\terr = q.during("},
+		edits: []edit{{workerPkg + "/pipeline.go", "\ttx := s.begin()\n\terr = q.during(", "\ts.memory.Commit()\n\ttx := s.begin()\n\terr = q.during("},
 			{workerPkg + "/pipeline.go", "\ts.memory.Commit()\n\ts.told =", "\ts.told ="}},
 		fails: []suite{aborted},
 		first: true,
@@ -30,8 +30,8 @@ func memory() []safeguard {
 		name:   "events and checkpoint in one transaction",
 		breaks: "the checkpoint covers events that are not told, and nobody will tell them",
 		edits: []edit{{workerPkg + "/pipeline.go", "\tif s.batch.records, err = s.memory.AppendRecords", "\tevents := len(s.batch.records)\n\tif s.batch.records, err = s.memory.AppendRecords"},
-			{workerPkg + "/pipeline.go", "return s.worker.gate.turn(ctx, func() error { return s.producer.Commit(ctx, s.batch.records) })",
-				"if err := s.producer.Commit(ctx, s.batch.records[events:]); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn s.producer.Commit(ctx, s.batch.records[:events])"}},
+			{workerPkg + "/pipeline.go", "return s.worker.gate.turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })",
+				"if err := tx.Commit(ctx, s.batch.records[events:]); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn s.producer.Commit(ctx, s.batch.records[:events])"}},
 		fails: []suite{tests(workerPkg, "TestCrashAndTakeover/embedded/EndTxn sent, under way")},
 		first: true,
 	}, {

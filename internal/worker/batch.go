@@ -60,8 +60,9 @@ type batch struct {
 	late    []time.Duration           // how long after its window each late event was found
 	since   time.Time                 // of the first window; zero: nothing is staged
 
-	form *event.Form // of the last event; nil: there is none
-	key  []byte
+	form       *event.Form // of the last event; nil: there is none
+	formCounts *Counts     // of its state
+	key        []byte
 }
 
 // A piece is what of a batch is written at once. Its memory is used again.
@@ -121,7 +122,7 @@ func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attem
 // event adds an event that is observed as o is, of the attempt a, which must not change before the batch is reset.
 func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 	if b.form == nil || !b.form.Fits(o) {
-		b.form = b.encoder.Form(o)
+		b.form, b.formCounts = b.encoder.Form(o), b.of(o.State)
 	}
 	b.bodies = append(b.bodies, body{b.form, a})
 	body := &b.bodies[len(b.bodies)-1]
@@ -132,7 +133,7 @@ func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 		Time:      o.ObservedAt,
 		Body:      body,
 	}, body.Size())
-	b.of(o.State).Events++
+	b.formCounts.Events++
 }
 
 // of is what is counted of a state.

@@ -8,7 +8,7 @@ import (
 )
 
 // readBytes is about how much text of entries that have been read may wait to be judged: more than becomes one transaction, so
-// that the next one can begin at once. In memory, usual entries take twice that.
+// that the next one can begin at once. In memory, usual entries take a third more than that.
 const readBytes = 3 << 19
 
 // A queue holds the spans of a run that are read ahead, in order. One goroutine uses it.
