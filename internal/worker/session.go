@@ -46,25 +46,34 @@ func (e *StuckError) Unwrap() error { return e.Err }
 // happens that only a new session can follow.
 func (a *account) session(ctx context.Context) error {
 	defer a.stats.owned(false)
+	s, err := aside(func() (*session, error) { return a.takeOver(ctx) })
+	if err != nil {
+		return err
+	}
+	defer func() { s.dropKept(anyRun) }()
+	defer s.abandon()
+	return s.work(ctx)
+}
+
+// takeOver begins a session with what is remembered of the account.
+func (a *account) takeOver(ctx context.Context) (*session, error) {
 	if err := a.worker.gate.turn(ctx, func() error { return a.producer.Init(ctx) }); err != nil {
-		return fmt.Errorf("take over: %w", err)
+		return nil, fmt.Errorf("take over: %w", err)
 	}
 	began := a.worker.now()
 	memory, err := a.worker.recovery[a.at.Partition].account(ctx, a.name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.remember(memory); err != nil {
-		return err
+		return nil, err
 	}
 	if memory.New() {
 		if err := a.unmoved(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	s := newSession(a, memory)
-	defer func() { s.dropKept(anyRun) }()
-	defer s.abandon()
 	s.memory.Replays.Forget(began)
 	a.listener.begin(memory.Read)
 	s.plan()
@@ -72,7 +81,7 @@ func (a *account) session(ctx context.Context) error {
 	a.log.Info("account taken over", zap.Stringer("covered_through", s.through()), zap.Int64("told", memory.Index.Told()),
 		zap.Duration("took", a.worker.now().Sub(began)))
 	s.unread()
-	return s.work(ctx)
+	return s, nil
 }
 
 func newSession(a *account, memory *state.Account) *session {
@@ -129,42 +138,52 @@ func (s *session) pause(ctx context.Context, d time.Duration) {
 
 // work does what is due until ctx ends or the Stop is reached, and the replays that are known have ended.
 func (s *session) work(ctx context.Context) error {
+	for {
+		wait, err := aside(func() (time.Duration, error) { return s.due(ctx) })
+		if wait == 0 || err != nil {
+			return err
+		}
+		s.pause(ctx, wait)
+	}
+}
+
+// due does what is due, and returns for how long nothing will be: 0 when the work has ended.
+func (s *session) due(ctx context.Context) (time.Duration, error) {
 	for ctx.Err() == nil {
 		s.hear()
 		s.replays()
 		now := s.worker.now()
 		if s.worker.Schedule.Stop != 0 && s.planner.CaughtUp() && s.memory.Replays.Next() == nil {
-			return s.commit(ctx)
+			return 0, s.commit(ctx)
 		}
 		run := s.planner.Begin(now)
 		if run == nil {
 			if err := s.commit(ctx); err != nil { // of a pass that found nothing
 				if err = s.after(ctx, err); err != nil {
-					return err
+					return 0, err
 				}
 				continue
 			}
 			if more, err := s.memory.Changed(); more || err != nil { // many blocks of an ended replay are deleted in parts
 				if err != nil {
-					return err
+					return 0, err
 				}
 				continue
 			}
 			s.watchClock(now)
 			s.rest()
-			s.pause(ctx, s.planner.Wait(now))
-			continue
+			return s.planner.Wait(now), nil
 		}
 		if err := s.execute(ctx, run); err != nil {
 			if err = s.after(ctx, err); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if s.stuck != nil {
-			return s.stuck
+			return 0, s.stuck
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // abortPause is how long nothing is done after a transaction was aborted.
