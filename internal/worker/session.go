@@ -172,7 +172,7 @@ func (s *session) due(ctx context.Context) (time.Duration, error) {
 			}
 			s.watchClock(now)
 			s.rest()
-			return s.planner.Wait(now), nil
+			return max(1, s.planner.Wait(now)), nil
 		}
 		if err := s.execute(ctx, run); err != nil {
 			if err = s.after(ctx, err); err != nil {
