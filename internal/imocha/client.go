@@ -118,7 +118,6 @@ func newTransport(concurrency int) *http.Transport {
 		MaxIdleConnsPerHost:    concurrency,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
-		ReadBufferSize:         32 << 10,
 	}
 }
 
