@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/complete"
@@ -73,6 +75,49 @@ func (s *session) lookForReturns(
 		}
 	}
 	return nil
+}
+
+// hidden tells whether a return may be hidden in the span of a state that is behind: a window shows an entry that came back
+// within it as it shows one that did not. Where the states are read together, the status in between stands beside it, and the
+// span is divided. Here that status was told by a state that is ahead: so those are asked for the same window, if the answers
+// show an invitation of which another status was told. If they show it too, or cannot be read, the span is to be divided.
+//
+// The error is one for which nothing of the account can be asked now, or the end of ctx.
+func (s *session) hidden(ctx context.Context, run *schedule.Run, span schedule.Span, answers []*complete.Answer) (
+	hidden bool, failed attempt.State, err error,
+) {
+	suspects := map[int64]struct{}{}
+	for _, a := range answers {
+		for i := range a.Attempts {
+			if e := &a.Attempts[i]; s.memory.Index.Look(e.ID, e.Status).Others {
+				suspects[e.ID] = struct{}{}
+			}
+		}
+	}
+	if len(suspects) == 0 {
+		return false, "", nil
+	}
+	for _, state := range s.worker.Schedule.States {
+		if slices.Contains(run.States, state) || s.memory.Checkpoint.States[state].Front < span.Until {
+			continue
+		}
+		a, found, err := s.reader.Read(ctx, state, span)
+		switch {
+		case err != nil && (ctx.Err() != nil || holdFor(err, s.worker.now()) != nil):
+			return false, state, fmt.Errorf("ask a state that is ahead: %w", err)
+		case err != nil && !errors.Is(err, complete.ErrLong):
+			s.complain(span, state, err)
+			return true, "", nil
+		case err != nil, found == complete.Cut, found == complete.Changed:
+			return true, "", nil
+		}
+		shows := slices.ContainsFunc(a.Attempts, func(e attempt.Attempt) bool { _, ok := suspects[e.ID]; return ok })
+		s.reader.Release(a)
+		if shows {
+			return true, "", nil
+		}
+	}
+	return false, "", nil
 }
 
 // shown are those of the candidates that a window shows. An empty window shows nothing and is not asked for.

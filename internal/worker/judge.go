@@ -39,6 +39,14 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 	if !span.Smallest() && s.refused.any(answers, s.worker.now()) {
 		return divide, "", nil
 	}
+	if fresh && run.Lagging && !span.Smallest() {
+		switch hidden, state, err := s.hidden(ctx, run, span, answers); {
+		case err != nil:
+			return unknown, state, err
+		case hidden:
+			return divide, "", nil
+		}
+	}
 	var returned returns
 	var order phases
 	if fresh {
