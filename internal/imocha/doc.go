@@ -15,8 +15,8 @@
 //
 //   - Memory is bounded by the longest entry and a buffer, not by the length of the answer.
 //   - No entry is dropped: one that cannot be an attempt is handed out as malformed, with its bytes.
-//   - Per client, requests start no faster than the rate limit, no more than Concurrency are under way, and after a 429
-//     none starts before the time that the API, or the back-off, has set.
+//   - Per client, no more requests start in any second than the rate limit allows, no more than Concurrency are under way, and
+//     after a 429 none starts before the time that the API, or the back-off, has set.
 //   - The key goes to IMOCHA_BASE_URL only: redirects are not followed.
 //   - Texts of errors hold neither the key nor anything that the API sent, but its status, content type and length.
 //

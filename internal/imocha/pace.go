@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -22,8 +20,8 @@ const (
 // A pace says when the next request may be sent: not more than some at once, not faster than the rate, and not before
 // the time that a 429 has set.
 type pace struct {
-	slots   chan struct{}
-	limiter *rate.Limiter
+	slots chan struct{}
+	turns *turns
 
 	mu        sync.Mutex
 	until     time.Time
@@ -34,8 +32,7 @@ type pace struct {
 }
 
 func newPace(perSecond float64, concurrency int) *pace {
-	// A burst of one spaces requests evenly: a quota counted per second never sees more than the rate.
-	return &pace{slots: make(chan struct{}, concurrency), limiter: rate.NewLimiter(rate.Limit(perSecond), 1)}
+	return &pace{slots: make(chan struct{}, concurrency), turns: newTurns(perSecond)}
 }
 
 // enter waits for one of the places of requests under way. Who enters leaves.
@@ -59,10 +56,9 @@ func (p *pace) wait(ctx context.Context) (epoch int, err error) {
 		if err := p.open(ctx); err != nil {
 			return 0, err
 		}
-		// Limiter.Wait fails at once, with an error of its own, where the context's deadline is too near.
-		turn := p.limiter.Reserve()
-		if err := sleep(ctx, turn.Delay()); err != nil {
-			turn.Cancel()
+		turn := p.turns.take(time.Now())
+		if err := sleep(ctx, time.Until(turn)); err != nil {
+			p.turns.giveBack(turn, time.Now())
 			return 0, err
 		}
 		p.mu.Lock()
@@ -85,6 +81,7 @@ func (p *pace) open(ctx context.Context) error {
 
 // throttle takes note of a 429 to a request of the given epoch, and answers until when nothing may be asked.
 func (p *pace) throttle(epoch int, h http.Header, now time.Time) time.Time {
+	p.turns.apart() // it may count in shorter times than a second
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	until := now

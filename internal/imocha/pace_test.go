@@ -50,7 +50,11 @@ func TestRateLimit(t *testing.T) {
 		}
 		wg.Wait()
 		for i := range sent {
-			if want := time.Duration(i) * 200 * time.Millisecond; sent[i] < want || sent[i] > want+time.Millisecond {
+			want := time.Duration(i) * 200 * time.Millisecond
+			if i < 3 { // those of a poll
+				want = 0
+			}
+			if sent[i] < want || sent[i] > want+time.Millisecond {
 				t.Errorf("request %d was sent after %s, want %s", i, sent[i], want)
 			}
 		}
@@ -110,8 +114,8 @@ func TestConcurrency(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if most != 3 || time.Since(start) != 4*time.Second {
-			t.Errorf("%d at once, %s in all; want 3 and 4s", most, time.Since(start))
+		if took := time.Since(start).Truncate(time.Millisecond); most != 3 || took != 4*time.Second {
+			t.Errorf("%d at once, %s in all; want 3 and 4s", most, took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 0)
 		defer cancel()

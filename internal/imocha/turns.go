@@ -1,0 +1,126 @@
+package imocha
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// A poll asks for each state at once, and its first answer waits for the last one.
+const (
+	// together is how many requests may start in one moment: those of a poll. More would not be waited for together.
+	together = 3
+	// apartFor is how long after such requests the next ones may start in one moment: a second, which is what limits are
+	// counted in, and by how much the network may delay the first ones more than the next.
+	apartFor = time.Second + 50*time.Millisecond
+)
+
+// Turns say when requests may start: in no second more than the rate, in whatever way a second is counted.
+//
+// The idea: turns have places, spaced evenly, and none is later than its place. A few that come after a while with next to
+// none are before theirs, and keep them, so that those which follow come no sooner than if all had been spaced.
+//
+// Why no second has more: a turn at its place has fewer than the rate before it in the second that it ends, since all that had
+// their places earlier than that were no later. One before its place is among the few that there may be in apartFor. Few are
+// half of the rate at most, so that turns are spaced when many are taken: bursts that follow each other would depend on the
+// network's keeping them apart.
+type turns struct {
+	every time.Duration // between two places
+
+	mu    sync.Mutex
+	few   int       // turns in apartFor of which some may be before their places
+	next  time.Time // place
+	given []turn    // in order
+}
+
+type turn struct {
+	at, place time.Time
+	back      bool // it was given back
+}
+
+func newTurns(perSecond float64) *turns {
+	return &turns{
+		every: time.Duration(math.Ceil(float64(time.Second) / perSecond)),
+		few:   max(1, int(min(together, (perSecond+1)/2))),
+	}
+}
+
+// take is when the next request may start, now or later.
+func (t *turns) take(now time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(now)
+	next := turn{place: latest(now, t.next)}
+	next.at = latest(now, latest(t.soonest(), next.place.Add(-time.Duration(t.few-1)*t.every)))
+	if next.at.After(next.place) {
+		next.at = next.place
+	}
+	t.next = next.place.Add(t.every)
+	t.given = append(t.given, next)
+	return next.at
+}
+
+// soonest is when a turn may be before its place, and no sooner than the last one that was given.
+func (t *turns) soonest() (at time.Time) {
+	n := 0
+	for i := len(t.given) - 1; i >= 0 && n < t.few; i-- {
+		g := &t.given[i]
+		if g.back {
+			continue
+		}
+		if n++; n == 1 {
+			at = g.at
+		}
+		if n == t.few {
+			at = latest(at, g.at.Add(apartFor))
+		}
+	}
+	return at
+}
+
+// forget keeps the last few of the turns that were used, which are enough to count, and all that lie ahead.
+func (t *turns) forget(now time.Time) {
+	used := 0
+	for i := len(t.given) - 1; i >= 0; i-- {
+		if g := &t.given[i]; !g.back && !g.at.After(now) {
+			if used++; used == t.few {
+				t.given = append(t.given[:0], t.given[i:]...)
+				return
+			}
+		}
+	}
+}
+
+// giveBack takes back a turn that is not used; one whose time has come counts as used. Whoever has a later one keeps it; where
+// nobody has, its place is free again.
+func (t *turns) giveBack(at, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !at.After(now) {
+		return
+	}
+	for i := len(t.given) - 1; i >= 0; i-- {
+		if g := &t.given[i]; g.at.Equal(at) && !g.back {
+			g.back = true
+			break
+		}
+	}
+	for n := len(t.given); n > 0 && t.given[n-1].back; n-- {
+		t.next = t.given[n-1].place
+		t.given = t.given[:n-1]
+	}
+}
+
+// apart gives all turns at their places from now on.
+func (t *turns) apart() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.few = 1
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
