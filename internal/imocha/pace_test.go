@@ -50,12 +50,15 @@ func TestRateLimit(t *testing.T) {
 		}
 		wg.Wait()
 		for i := range sent {
-			want := time.Duration(i) * 200 * time.Millisecond
+			latest := time.Duration(i) * 200 * time.Millisecond
 			if i < 3 { // those of a poll
-				want = 0
+				latest = 0
 			}
-			if sent[i] < want || sent[i] > want+time.Millisecond {
-				t.Errorf("request %d was sent after %s, want %s", i, sent[i], want)
+			if sent[i] > latest+time.Millisecond {
+				t.Errorf("request %d was sent after %s, want %s at most", i, sent[i], latest)
+			}
+			if i >= 5 && sent[i]-sent[i-5] < time.Second {
+				t.Errorf("six requests were sent within %s", sent[i]-sent[i-5])
 			}
 		}
 	})

@@ -10,25 +10,26 @@ import (
 const (
 	// together is how many requests may start in one moment: those of a poll. More would not be waited for together.
 	together = 3
-	// apartFor is how long after such requests the next ones may start in one moment: a second, which is what limits are
-	// counted in, and by how much the network may delay the first ones more than the next.
-	apartFor = time.Second + 50*time.Millisecond
+	// spacedFrom is the rate from which on turns are spaced in any case: a poll's are soon there then.
+	spacedFrom = 10
+	// second is what limits are counted in, and by how much the network may delay earlier requests more than later ones.
+	second = time.Second + 50*time.Millisecond
 )
 
 // Turns say when requests may start: in no second more than the rate, in whatever way a second is counted.
 //
-// The idea: turns have places, spaced evenly, and none is later than its place. A few that come after a while with next to
-// none are before theirs, and keep them, so that those which follow come no sooner than if all had been spaced.
+// The idea: turns have places, spaced evenly, and none is later than its place. One may be before it, by a few places, if as many
+// as the rate were taken no later than a second before. So what comes after a while with next to none starts together, and what
+// follows comes no sooner than the places of all allow.
 //
 // Why no second has more: a turn at its place has fewer than the rate before it in the second that it ends, since all that had
-// their places earlier than that were no later. One before its place is among the few that there may be in apartFor. Few are
-// half of the rate at most, so that turns are spaced when many are taken: bursts that follow each other would depend on the
-// network's keeping them apart.
+// their places earlier than that were no later. One before its place has looked back.
 type turns struct {
 	every time.Duration // between two places
 
 	mu    sync.Mutex
-	few   int       // turns in apartFor of which some may be before their places
+	few   int       // how many may start in one moment
+	most  int       // turns in a second, if one of them is before its place
 	next  time.Time // place
 	given []turn    // in order
 }
@@ -39,10 +40,11 @@ type turn struct {
 }
 
 func newTurns(perSecond float64) *turns {
-	return &turns{
-		every: time.Duration(math.Ceil(float64(time.Second) / perSecond)),
-		few:   max(1, int(min(together, (perSecond+1)/2))),
+	t := &turns{every: time.Duration(math.Ceil(float64(time.Second) / perSecond)), few: 1, most: 1}
+	if perSecond < spacedFrom { // and no more than half of it: what the API counts as a burst may be less than a second's
+		t.few, t.most = max(1, int(min(together, (perSecond+1)/2))), max(1, int(perSecond))
 	}
+	return t
 }
 
 // take is when the next request may start, now or later.
@@ -63,7 +65,7 @@ func (t *turns) take(now time.Time) time.Time {
 // soonest is when a turn may be before its place, and no sooner than the last one that was given.
 func (t *turns) soonest() (at time.Time) {
 	n := 0
-	for i := len(t.given) - 1; i >= 0 && n < t.few; i-- {
+	for i := len(t.given) - 1; i >= 0 && n < t.most; i-- {
 		g := &t.given[i]
 		if g.back {
 			continue
@@ -71,19 +73,19 @@ func (t *turns) soonest() (at time.Time) {
 		if n++; n == 1 {
 			at = g.at
 		}
-		if n == t.few {
-			at = latest(at, g.at.Add(apartFor))
+		if n == t.most {
+			at = latest(at, g.at.Add(second))
 		}
 	}
 	return at
 }
 
-// forget keeps the last few of the turns that were used, which are enough to count, and all that lie ahead.
+// forget keeps the last of the turns that were used, as many as are counted, and all that lie ahead.
 func (t *turns) forget(now time.Time) {
 	used := 0
 	for i := len(t.given) - 1; i >= 0; i-- {
 		if g := &t.given[i]; !g.back && !g.at.After(now) {
-			if used++; used == t.few {
+			if used++; used == t.most {
 				t.given = append(t.given[:0], t.given[i:]...)
 				return
 			}
