@@ -19,6 +19,11 @@ func telling() []safeguard {
 		edits:  []edit{{workerPkg + "/judge.go", "run.Kind == schedule.Front && standing.Superseded &&", "false && standing.Superseded &&"}},
 		fails:  []suite{tests(workerPkg, "TestVirtualCurrentStatusOnly", "TestVirtualAddedState/[]")},
 	}, {
+		name:   "asking the states that are ahead, in one that is behind",
+		breaks: "a wide window shows both times in a status as one, and the second is not told",
+		edits:  []edit{{workerPkg + "/judge.go", "\t\tcase hidden:\n\t\t\treturn divide", "\t\tcase hidden && false:\n\t\t\treturn divide"}},
+		fails:  []suite{tests(workerPkg, "TestComeBacksInStateBehind/well")},
+	}, {
 		name:   "telling once what came back",
 		breaks: "an answer that shows it twice has it told twice",
 		edits:  []edit{{workerPkg + "/judge.go", "\t\treturned.taken(o.State, complete.IdentityOf(e))\n", ""}},

@@ -81,6 +81,16 @@ func transactions() []safeguard {
 		edits:  []edit{{kafkatxPkg + "/transaction.go", "\tif err != nil && t.ended == nil {\n", "\tif err != nil {\n\t\tt.until = time.Time{}\n\t\treturn err\n\t}\n\tif false {\n"}},
 		fails:  []suite{tests(kafkatxPkg, "TestPieceFails/kfake")},
 	}, {
+		name:   "committing before the API is asked",
+		breaks: "consumers wait for a slow API, and the transaction is ended for its age",
+		edits:  []edit{{workerPkg + "/ahead.go", "\tif s.ahead.open() {\n\t\treturn errOpen\n", "\tif false {\n\t\treturn errOpen\n"}},
+		fails:  []suite{tests(workerPkg, "TestVirtualNothingStaysOpen")},
+	}, {
+		name:   "giving up at the end what has been written ahead",
+		breaks: "consumers wait for the transaction timeout",
+		edits:  []edit{{workerPkg + "/session.go", "\tdefer s.abandon()\n", ""}},
+		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd")},
+	}, {
 		name:   "acknowledgment by all replicas",
 		breaks: "what is committed is lost with the broker that alone has it",
 		edits:  []edit{{kafkatxPkg + "/send.go", "Acks:            acksAll,", "Acks:            1,"}},

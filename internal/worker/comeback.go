@@ -97,6 +97,9 @@ func (s *session) hidden(ctx context.Context, run *schedule.Run, span schedule.S
 	if len(suspects) == 0 {
 		return false, "", nil
 	}
+	if err := s.mayAsk(); err != nil {
+		return false, "", err
+	}
 	for _, state := range s.worker.Schedule.States {
 		if slices.Contains(run.States, state) || s.memory.Checkpoint.States[state].Front < span.Until {
 			continue

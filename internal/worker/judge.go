@@ -42,7 +42,7 @@ func (s *session) judge(ctx context.Context, run *schedule.Run, span schedule.Sp
 	if fresh && run.Lagging && !span.Smallest() {
 		switch hidden, state, err := s.hidden(ctx, run, span, answers); {
 		case err != nil:
-			return unknown, state, err
+			return unsettled(err), state, err
 		case hidden:
 			return divide, "", nil
 		}
