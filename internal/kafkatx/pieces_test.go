@@ -252,6 +252,31 @@ func TestOvertakenBetweenPieces(t *testing.T) {
 	})
 }
 
+// Who was overtaken ends nothing of who has overtaken it: neither with an empty last piece, nor with one that was written before.
+func TestOvertakenEndsNothing(t *testing.T) {
+	onBrokers(t, func(t *testing.T, b *broker) {
+		topic := b.topic(t, 2)
+		c, f := b.client(t)
+		p := b.producer(t, c)
+		first := p.Begin()
+		written := first.Encode(pair(topic, "first"))
+		if err := first.Write(testContext(t), written); err != nil {
+			t.Fatal(err)
+		}
+		second := p.Begin()
+		write(t, second, pair(topic, "second"))
+		before := f.spoken()
+		aborted(t, "an empty Commit", first.Commit(testContext(t), nil))
+		first.Abort()
+		aborted(t, "a piece again", p.Begin().Write(testContext(t), written))
+		if n := f.spoken() - before; n != 0 {
+			t.Errorf("%d requests of those that were overtaken", n)
+		}
+		commit(t, second, pair(topic, "third"))
+		inBoth(t, b, topic, "second", "third")
+	})
+}
+
 // When the context of a piece ends, the transaction does; and so it does when it has taken too long.
 func TestPiecesEnd(t *testing.T) {
 	onBrokers(t, func(t *testing.T, b *broker) {

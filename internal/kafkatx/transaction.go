@@ -62,7 +62,7 @@ func (t *Transaction) Commit(ctx context.Context, records []Record) error {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	err := t.add(ctx, t.p.newPiece(records))
-	if err == nil && !t.until.IsZero() {
+	if err == nil && t.begun() {
 		err = t.commit(ctx)
 	}
 	if err == nil {
@@ -81,13 +81,15 @@ func (t *Transaction) Abort() {
 		return
 	}
 	t.ended = joined(ErrAborted, errGivenUp)
-	if !t.until.IsZero() && t.p.current == t {
+	if t.begun() && t.p.current == t {
 		_ = t.p.giveUp(errGivenUp)
 	}
 }
 
 var (
 	errGivenUp   = errors.New("given up by its owner")
+	errOvertaken = errors.New("another transaction, or Init, came between")
+	errTaken     = errors.New("the piece was written before")
 	errCommitted = errors.New("the transaction has been committed")
 )
 
@@ -103,35 +105,30 @@ func (t *Transaction) end(what string, err error) error {
 func (t *Transaction) add(ctx context.Context, piece *Piece) error {
 	p := t.p
 	switch {
-	case t.ended != nil || len(piece.records) == 0:
+	case t.ended != nil:
 		return t.ended
-	case piece.taken:
-		return p.giveUp(errors.New("the piece was written before"))
-	case !t.until.IsZero() && p.current != t:
-		return joined(ErrAborted, errors.New("another transaction, or Init, came between"))
-	}
-	switch p.state {
-	case stateNew:
+	case t.begun() && p.current != t: // what is open is not ours
+		return joined(ErrAborted, errOvertaken)
+	case len(piece.records) == 0:
+		return nil
+	case p.state == stateNew:
 		return ErrNotInitialized
-	case stateFenced:
+	case p.state == stateFenced:
 		return fmt.Errorf("%w before: call Init if this is still the owner", ErrFenced)
-	case stateUnknown:
+	case p.state == stateUnknown:
 		return fmt.Errorf("%w since an earlier one: call Init", ErrUnknownOutcome)
+	case piece.taken:
+		return t.giveUp(errTaken)
+	case ctx.Err() != nil:
+		return t.giveUp(cancellation(ctx))
 	}
-	begun := !t.until.IsZero()
-	if ctx.Err() != nil {
-		if begun {
-			return p.giveUp(cancellation(ctx))
-		}
-		return joined(ErrAborted, cancellation(ctx))
-	}
-
-	if !begun {
+	first := !t.begun()
+	if first {
 		p.current, t.until = t, time.Now().Add(t.limit())
 	}
 	writing, cancel := context.WithDeadlineCause(ctx, t.until, &deadlineError{"transaction", t.limit()})
 	defer cancel()
-	if !begun {
+	if first {
 		if err := p.clean(writing); err != nil {
 			return p.aborted(err)
 		}
@@ -140,6 +137,17 @@ func (t *Transaction) add(ctx context.Context, piece *Piece) error {
 		return p.giveUp(err)
 	}
 	return nil
+}
+
+// begun tells whether anything was written.
+func (t *Transaction) begun() bool { return !t.until.IsZero() }
+
+// giveUp aborts what was written of the transaction, which is the producer's last one if anything was.
+func (t *Transaction) giveUp(cause error) error {
+	if !t.begun() {
+		return joined(ErrAborted, cause)
+	}
+	return t.p.giveUp(cause)
 }
 
 // limit is how long a transaction may take. The broker measures its timeout from AddPartitionsToTxn on; a quarter is left to
