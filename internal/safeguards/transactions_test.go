@@ -91,6 +91,11 @@ func transactions() []safeguard {
 		edits:  []edit{{workerPkg + "/session.go", "\tdefer s.abandon()\n", ""}},
 		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd")},
 	}, {
+		name:   "giving up a transaction that the failure never came to",
+		breaks: "what was written of it waits for the transaction timeout, if the worker ends while the next piece waits for its turn",
+		edits:  []edit{{workerPkg + "/ahead.go", "\t\ts.ahead.tx.Abort()\n", ""}},
+		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd")},
+	}, {
 		name:   "acknowledgment by all replicas",
 		breaks: "what is committed is lost with the broker that alone has it",
 		edits:  []edit{{kafkatxPkg + "/send.go", "Acks:            acksAll,", "Acks:            1,"}},

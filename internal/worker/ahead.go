@@ -44,8 +44,12 @@ func (s *session) begin() *kafkatx.Transaction {
 	return s.ahead.tx
 }
 
-// ended makes known how the transaction has ended, and how long that took.
+// ended makes known how the transaction has ended, and how long that took. One that was not committed is given up, unless it
+// has ended by itself: what failed may never have come to it.
 func (s *session) ended(err error) time.Duration {
+	if err != nil {
+		s.ahead.tx.Abort()
+	}
 	took := time.Since(s.ahead.began)
 	s.worker.Meter.Transaction(s.name, took, err)
 	s.ahead.tx = nil
@@ -119,7 +123,6 @@ func (s *session) abandon() {
 	if s.land(nil, 0) != nil || !s.ahead.open() {
 		return
 	}
-	s.ahead.tx.Abort()
 	s.ended(kafkatx.ErrAborted)
 }
 

@@ -22,6 +22,9 @@ type gate chan struct{}
 
 // enter waits for a turn, which ends with a call of leave, or after a while.
 func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	if ctx.Err() != nil { // though there may be room
+		return nil, ctx.Err()
+	}
 	select {
 	case g <- struct{}{}:
 	case <-ctx.Done():

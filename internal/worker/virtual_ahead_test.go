@@ -125,20 +125,23 @@ func TestVirtualNothingStaysOpen(t *testing.T) {
 }
 
 // A worker that ends, or whose account is taken from it, gives up at once what it has written of a transaction that is not at
-// its end: others need not wait for the transaction timeout. The next one tells it.
+// its end, whether or not another piece is on its way: others need not wait for the transaction timeout. The next one tells it.
 func TestVirtualWrittenAheadAtTheEnd(t *testing.T) {
 	inVirtualTime(t, imochasim.Config{Seed: 4}, func(w *virtualWorld) {
 		w.schedule.WindowMax, w.schedule.PollInterval, w.piece = 10*time.Minute, 10*time.Minute, 1
 		w.populate(account, quietLives(12), 4*time.Hour)
 		time.Sleep(5 * time.Hour)
-		stop := make(chan struct{})
+		stop, end := make(chan struct{}), make(chan func(), 1)
 		s := &shutter{onProduce: func(nth int) {
 			if nth == 2 {
+				time.Sleep(time.Millisecond) // until the next piece waits for this one
+				(<-end)()                    // before anybody knows that this one is written
 				close(stop)
 			}
 		}}
 		w.kafka = s.over
 		p := w.start(w.sideBySide)
+		end <- p.cancel
 		<-stop
 		began := time.Now()
 		p.stop()
