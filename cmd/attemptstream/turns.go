@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
+
+	"attemptstream/internal/gate"
 )
 
 const (
@@ -23,25 +23,18 @@ const (
 // turns lets requests begin by turns: one lasts until the answer's body is closed, or for a while.
 type turns struct {
 	next http.RoundTripper
-	room chan struct{}
+	gate *gate.Gate
 }
 
 func takeTurns(next http.RoundTripper) *turns {
-	return &turns{next, make(chan struct{}, turnsPerProcessor*runtime.GOMAXPROCS(0))}
+	return &turns{next, gate.New(turnsPerProcessor*runtime.GOMAXPROCS(0), longestTurn)}
 }
 
 // RoundTrip waits for a turn, and then does what the transport behind it does.
 func (t *turns) RoundTrip(r *http.Request) (*http.Response, error) {
-	select {
-	case t.room <- struct{}{}:
-	case <-r.Context().Done():
-		return nil, context.Cause(r.Context())
-	}
-	end := sync.OnceFunc(func() { <-t.room })
-	timer := time.AfterFunc(longestTurn, end)
-	leave := func() {
-		timer.Stop()
-		end()
+	leave, err := t.gate.Enter(r.Context())
+	if err != nil {
+		return nil, err
 	}
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {

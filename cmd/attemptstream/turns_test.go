@@ -99,7 +99,7 @@ func TestTurnWhileAnswerIsRead(t *testing.T) {
 		api := &slow{}
 		turns := takeTurns(api)
 		var bodies []io.ReadCloser
-		for range cap(turns.room) {
+		for range turnsPerProcessor * runtime.GOMAXPROCS(0) {
 			body, err := api.ask(t.Context(), turns, "/")
 			if err != nil {
 				t.Fatal(err)
@@ -127,7 +127,7 @@ func TestTurnsBesideHangingRequests(t *testing.T) {
 		var all sync.WaitGroup
 		defer all.Wait()
 		defer cancel()
-		for range cap(crowd.room) {
+		for range turnsPerProcessor * runtime.GOMAXPROCS(0) {
 			all.Go(func() { _, _ = hanging.ask(ctx, crowd, "/") }) // it ends with ctx
 		}
 		synctest.Wait()
@@ -137,7 +137,7 @@ func TestTurnsBesideHangingRequests(t *testing.T) {
 		if _, err := live.ask(impatient, crowd, "/"); !errors.Is(err, io.ErrNoProgress) || time.Since(began) != 10*time.Millisecond {
 			t.Errorf("it gave up after %s: %v", time.Since(began), err)
 		}
-		if _, err := live.ask(t.Context(), &turns{live, crowd.room}, "/"); err != nil || time.Since(began) > time.Second {
+		if _, err := live.ask(t.Context(), &turns{live, crowd.gate}, "/"); err != nil || time.Since(began) > time.Second {
 			t.Errorf("its turn came after %s: %v", time.Since(began), err)
 		}
 	})

@@ -30,9 +30,9 @@ type Piece struct {
 // them. It may run while another piece is being written. The records and what they point at must not change before the piece has
 // been written, or is given up.
 func (t *Transaction) Encode(records []Record) *Piece {
-	d := t.p.newPiece(records)
-	d.encodeStart()
-	return d
+	piece := t.p.newPiece(records)
+	piece.encodeStart()
+	return piece
 }
 
 func (p *Producer) newPiece(records []Record) *Piece {
@@ -41,8 +41,8 @@ func (p *Producer) newPiece(records []Record) *Piece {
 }
 
 // number gives the records their sequence numbers. next holds those to go on from, and is advanced.
-func (d *Piece) number(next map[topicPartition]int32) {
-	for _, w := range d.writes {
+func (piece *Piece) number(next map[topicPartition]int32) {
+	for _, w := range piece.writes {
 		w.sequence = next[w.topicPartition]
 		next[w.topicPartition] = nextSequence(w.sequence, len(w.entries))
 	}
@@ -51,10 +51,10 @@ func (d *Piece) number(next map[topicPartition]int32) {
 // addPartitions asks for all partitions at once that the coordinator was not told of before; nil: there are none. A late abort
 // would take the earlier ones out of the transaction when a partition is added: it cannot be one of this transaction's epoch,
 // which is a new one after any request without an answer.
-func (d *Piece) addPartitions(added map[topicPartition]bool) *addpartitionstotxn.Request {
-	req := &addpartitionstotxn.Request{TransactionalID: d.p.id, ProducerID: d.p.pid, ProducerEpoch: d.p.epoch}
+func (piece *Piece) addPartitions(added map[topicPartition]bool) *addpartitionstotxn.Request {
+	req := &addpartitionstotxn.Request{TransactionalID: piece.p.id, ProducerID: piece.p.pid, ProducerEpoch: piece.p.epoch}
 	topics := make(map[string]int)
-	for _, w := range d.writes {
+	for _, w := range piece.writes {
 		if added[w.topicPartition] {
 			continue
 		}
@@ -74,27 +74,27 @@ func (d *Piece) addPartitions(added map[topicPartition]bool) *addpartitionstotxn
 }
 
 // produce writes all records, and returns when all are acknowledged.
-func (d *Piece) produce(ctx context.Context) error {
+func (piece *Piece) produce(ctx context.Context) error {
 	for {
-		round, wake := d.round(time.Now())
+		round, wake := piece.round(time.Now())
 		if len(round) == 0 && wake.IsZero() {
 			return nil
 		}
 		// Where a batch waits to be sent again, its failure is the reason why the time was not enough.
 		if err := sleep(ctx, time.Until(wake)); err != nil {
-			return d.interrupted(err)
+			return piece.interrupted(err)
 		}
-		if err := d.encodeFirst(round); err != nil {
+		if err := piece.encodeFirst(round); err != nil {
 			return err
 		}
-		if err := d.send(ctx, round); err != nil {
+		if err := piece.send(ctx, round); err != nil {
 			return err
 		}
 	}
 }
 
-func (d *Piece) interrupted(err error) error {
-	for _, w := range d.writes {
+func (piece *Piece) interrupted(err error) error {
+	for _, w := range piece.writes {
 		if w.wait.last != nil {
 			return fmt.Errorf("%s to %v: %w; last: %w", stageProduce, w.topicPartition, err, w.wait.last)
 		}
@@ -104,14 +104,14 @@ func (d *Piece) interrupted(err error) error {
 
 // round picks the partitions that send a batch now. If there is none, wake says when the next one is ready; zero means
 // that all is written.
-func (d *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
-	d.writes = slices.DeleteFunc(d.writes, func(w *partitionWrite) bool {
-		return len(w.batches) == 0 && w.cutBatch(d.records) == nil
+func (piece *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
+	piece.writes = slices.DeleteFunc(piece.writes, func(w *partitionWrite) bool {
+		return len(w.batches) == 0 && w.cutBatch(piece.records) == nil
 	})
 	size := 0
-	for i := range d.writes {
-		at := (d.turn + i) % len(d.writes)
-		w := d.writes[at]
+	for i := range piece.writes {
+		at := (piece.turn + i) % len(piece.writes)
+		w := piece.writes[at]
 		if w.notYet.After(now) {
 			if wake.IsZero() || w.notYet.Before(wake) {
 				wake = w.notYet
@@ -119,7 +119,7 @@ func (d *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
 			continue
 		}
 		if size += w.batches[0].size; size > roundBytes && len(round) > 0 {
-			d.turn = at
+			piece.turn = at
 			break
 		}
 		round = append(round, w)
@@ -131,34 +131,34 @@ func (d *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
 }
 
 // encodeStart encodes what the first round sends, if it is not yet.
-func (d *Piece) encodeStart() {
-	if d.err == nil {
-		round, _ := d.round(d.now)
-		d.err = d.encodeFirst(round)
+func (piece *Piece) encodeStart() {
+	if piece.err == nil {
+		round, _ := piece.round(piece.now)
+		piece.err = piece.encodeFirst(round)
 	}
 }
 
-func (d *Piece) encodeFirst(round []*partitionWrite) error {
-	return d.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
+func (piece *Piece) encodeFirst(round []*partitionWrite) error {
+	return piece.encode(round, func(w *partitionWrite) *batch { return w.batches[0] })
 }
 
 // encodeAhead encodes the second batches, while the first ones are under way.
-func (d *Piece) encodeAhead(round []*partitionWrite) error {
-	return d.encode(round, func(w *partitionWrite) *batch {
+func (piece *Piece) encodeAhead(round []*partitionWrite) error {
+	return piece.encode(round, func(w *partitionWrite) *batch {
 		if len(w.batches) > 1 {
 			return w.batches[1]
 		}
-		return w.cutBatch(d.records)
+		return w.cutBatch(piece.records)
 	})
 }
 
 // encode encodes one batch of each partition, unless it is nil or already encoded.
-func (d *Piece) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
+func (piece *Piece) encode(round []*partitionWrite, which func(*partitionWrite) *batch) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, w := range round {
 		if b := which(w); b != nil && b.wire == nil {
-			group.Go(func() error { return w.encode(d.p, b, d.records, d.now) })
+			group.Go(func() error { return w.encode(piece.p, b, piece.records, piece.now) })
 		}
 	}
 	return group.Wait()
@@ -166,29 +166,29 @@ func (d *Piece) encode(round []*partitionWrite, which func(*partitionWrite) *bat
 
 // send sends the first batch of each partition to its leader, all leaders at the same time, waits for all answers, and
 // encodes the batches that follow meanwhile. An error ends the transaction.
-func (d *Piece) send(ctx context.Context, round []*partitionWrite) error {
+func (piece *Piece) send(ctx context.Context, round []*partitionWrite) error {
 	for _, w := range round {
-		w.seal(d.p)
+		w.seal(piece.p)
 	}
 	lingering, cancel := linger(ctx)
 	defer cancel()
-	requests := d.p.route(lingering, round)
-	if err := d.p.allowed(); err != nil {
+	requests := piece.p.route(lingering, round)
+	if err := piece.p.allowed(); err != nil {
 		return fmt.Errorf("%s: %w", stageProduce, err)
 	}
 	began := time.Now()
 	var sending errgroup.Group
 	for _, r := range requests {
-		sending.Go(func() error { r.send(lingering, d.p.client); return nil })
+		sending.Go(func() error { r.send(lingering, piece.p.client); return nil })
 	}
-	end := d.encodeAhead(round)
+	end := piece.encodeAhead(round)
 	_ = sending.Wait() // each partition has an error of its own
 	worst := verdictDone
 	for _, r := range requests {
 		for i, w := range r.writes {
 			// A throttled connection is not read from for so long: the next request would run into its deadline.
 			w.notYet = time.Now().Add(r.throttle)
-			if v, err := d.settle(w, r.errs[i], began); err != nil && v > worst {
+			if v, err := piece.settle(w, r.errs[i], began); err != nil && v > worst {
 				worst, end = v, err
 			}
 		}
@@ -197,19 +197,19 @@ func (d *Piece) send(ctx context.Context, round []*partitionWrite) error {
 }
 
 // settle draws the consequences of the answer to a partition's first batch. An error ends the transaction.
-func (d *Piece) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
+func (piece *Piece) settle(w *partitionWrite, err error, began time.Time) (verdict, error) {
 	b := w.batches[0]
 	r := classify(stageProduce, err)
 	if r.unanswered {
-		d.p.tainted, b.loose = true, true
+		piece.p.tainted, b.loose = true, true
 	}
 	if r.stale {
-		d.p.client.refresh(began)
+		piece.p.client.refresh(began)
 	}
 	now := time.Now()
 	switch r.verdict {
 	case verdictDone:
-		d.p.client.wires.put(w.acknowledged())
+		piece.p.client.wires.put(w.acknowledged())
 		return r.verdict, nil
 	case verdictSoon, verdictAgain:
 	case verdictMissing:
@@ -218,11 +218,11 @@ func (d *Piece) settle(w *partitionWrite, err error, began time.Time) (verdict, 
 		}
 	case verdictSplit:
 		if !w.split() {
-			return r.verdict, w.tooLarge(b, d.records, len(b.wire)-4, err)
+			return r.verdict, w.tooLarge(b, piece.records, len(b.wire)-4, err)
 		}
 		return r.verdict, nil
 	case verdictFenced:
-		d.p.state = stateFenced
+		piece.p.state = stateFenced
 		return r.verdict, joined(ErrFenced, describe(stageProduce, w, err))
 	case verdictRejected:
 		return r.verdict, joined(ErrRejected, describe(stageProduce, w, w.nameRecord(err)))

@@ -20,7 +20,7 @@ func transactions() []safeguard {
 		name:   "a new epoch after a request without an answer",
 		breaks: "the request arrives late, and commits, or stands in the place of, what is not its own",
 		edits: []edit{{kafkatxPkg + "/producer.go", "p.tainted, inDoubt = true, true", "inDoubt = true"},
-			{kafkatxPkg + "/produce.go", "d.p.tainted, b.loose = true, true", "b.loose = true"}},
+			{kafkatxPkg + "/produce.go", "piece.p.tainted, b.loose = true, true", "b.loose = true"}},
 		fails: []suite{tests(kafkatxPkg, "TestLateCommit/kfake", "TestLostRequestOrAnswer/kfake/Produce answer", "TestLostRequestOrAnswer/kfake/EndTxn(commit) answer")},
 		first: true,
 	}, {

@@ -89,14 +89,14 @@ func (s *session) launch(ctx context.Context) {
 		if before != nil {
 			<-before.landed
 		}
-		f.err = s.worker.gate.turn(ctx, func() error { return tx.Write(ctx, encoded) })
+		f.err = s.worker.gate.Turn(ctx, func() error { return tx.Write(ctx, encoded) })
 	}()
 }
 
 // land waits until so many pieces are under way at most, while q goes on reading. The first one that fails is the end of the
 // transaction: the others end with it.
 func (s *session) land(q *queue, most int) (err error) {
-	for n := len(s.ahead.flights); n > 0 && (n > most || err != nil || s.ahead.flights[0].over()); n-- {
+	for n := len(s.ahead.flights); n > 0 && (n > most || err != nil || closed(s.ahead.flights[0].landed)); n-- {
 		f := s.ahead.flights[0]
 		_ = q.during(func() error { <-f.landed; return nil })
 		if f.err != nil && err == nil {
@@ -107,15 +107,6 @@ func (s *session) land(q *queue, most int) (err error) {
 		s.ahead.flights = s.ahead.flights[1:]
 	}
 	return err
-}
-
-func (f *flight) over() bool {
-	select {
-	case <-f.landed:
-		return true
-	default:
-		return false
-	}
 }
 
 // abandon gives up the transaction, if one has begun.

@@ -275,7 +275,7 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 	}
 	tx := s.begin()
 	err = q.during(func() error {
-		return s.worker.gate.turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })
+		return s.worker.gate.Turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })
 	})
 	took := s.ended(err)
 	if err != nil {

@@ -53,9 +53,12 @@ func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Sp
 	return r
 }
 
-func (r *reading) ready() bool {
+func (r *reading) ready() bool { return closed(r.done) }
+
+// closed tells whether c is.
+func closed(c <-chan struct{}) bool {
 	select {
-	case <-r.done:
+	case <-c:
 		return true
 	default:
 		return false

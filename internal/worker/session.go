@@ -57,7 +57,7 @@ func (a *account) session(ctx context.Context) error {
 
 // takeOver begins a session with what is remembered of the account.
 func (a *account) takeOver(ctx context.Context) (*session, error) {
-	if err := a.worker.gate.turn(ctx, func() error { return a.producer.Init(ctx) }); err != nil {
+	if err := a.worker.gate.Turn(ctx, func() error { return a.producer.Init(ctx) }); err != nil {
 		return nil, fmt.Errorf("take over: %w", err)
 	}
 	began := a.worker.now()

@@ -11,9 +11,21 @@ import (
 	"go.uber.org/zap"
 
 	"attemptstream/internal/attempt"
+	"attemptstream/internal/gate"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/state"
 	"attemptstream/internal/topics"
+)
+
+const (
+	// transactionsAtOnce bounds how many accounts talk to Kafka's transaction coordinators at the same time. More would not be
+	// faster; but when a thousand accounts begin together, the group's heartbeats would wait behind all their requests for so
+	// long that the worker lost what it is just taking over.
+	transactionsAtOnce = 32
+
+	// longestTurn is after how long the next one is let in though the turn has not ended: what hangs for one account, since a
+	// broker is away, must not stop the others.
+	longestTurn = 2 * time.Second
 )
 
 // A Worker reads its accounts until it is stopped.
@@ -21,7 +33,7 @@ type Worker struct {
 	Config
 	listeners []*listener // of each partition of the state topic
 	recovery  []*recovery // of each partition too
-	gate      gate        // to Kafka's coordinators
+	gate      *gate.Gate  // to Kafka's coordinators
 	places    places
 	settled   settlement
 
@@ -33,7 +45,7 @@ type Worker struct {
 
 // New is a worker. It does nothing before Run.
 func New(c Config) *Worker {
-	w := &Worker{Config: c, gate: make(gate, transactionsAtOnce), known: map[attempt.Account]*account{}, tenures: map[int]*tenure{}}
+	w := &Worker{Config: c, gate: gate.New(transactionsAtOnce, longestTurn), known: map[attempt.Account]*account{}, tenures: map[int]*tenure{}}
 	if w.Now == nil {
 		w.Now = time.Now
 	}

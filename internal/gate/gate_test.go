@@ -1,4 +1,4 @@
-package worker
+package gate
 
 import (
 	"context"
@@ -13,12 +13,21 @@ import (
 func TestGate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := make(gate, 2)
+		const longest = 2 * time.Second
+		g := New(2, longest)
+		ended, end := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		end(gone)
+		for range 100 {
+			if err := g.Turn(ended, func() error { return nil }); !errors.Is(err, gone) {
+				t.Fatalf("who comes too late, to an empty room: %v", err)
+			}
+		}
 		began := time.Now()
 		enter := func(takes time.Duration) chan time.Duration {
 			ended := make(chan time.Duration, 1)
 			go func() {
-				err := g.turn(t.Context(), func() error {
+				err := g.Turn(t.Context(), func() error {
 					ended <- time.Since(began)
 					time.Sleep(takes)
 					return nil
@@ -35,18 +44,18 @@ func TestGate(t *testing.T) {
 		third, fourth, fifth := enter(time.Hour), enter(time.Second), enter(time.Second)
 		impatient, leave := context.WithTimeout(t.Context(), time.Second/2)
 		defer leave()
-		if err := g.turn(impatient, func() error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		if err := g.Turn(impatient, func() error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that has no time: %v", err)
 		}
 		for i, entered := range []chan time.Duration{third, fourth, fifth} {
-			if at := <-entered; at != []time.Duration{time.Second, longestTurn, longestTurn + time.Second}[i] {
+			if at := <-entered; at != []time.Duration{time.Second, longest, longest + time.Second}[i] {
 				t.Errorf("number %d is let in after %s", i+3, at)
 			}
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		if len(g) != 0 {
-			t.Errorf("%d are still in", len(g))
+		if len(g.room) != 0 {
+			t.Errorf("%d are still in", len(g.room))
 		}
 	})
 }
