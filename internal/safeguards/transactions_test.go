@@ -89,12 +89,12 @@ func transactions() []safeguard {
 		name:   "giving up at the end what has been written ahead",
 		breaks: "consumers wait for the transaction timeout",
 		edits:  []edit{{workerPkg + "/session.go", "\tdefer s.abandon()\n", ""}},
-		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd")},
+		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd/while nothing is on its way")},
 	}, {
 		name:   "giving up a transaction that the failure never came to",
 		breaks: "what was written of it waits for the transaction timeout, if the worker ends while the next piece waits for its turn",
 		edits:  []edit{{workerPkg + "/ahead.go", "\t\ts.ahead.tx.Abort()\n", ""}},
-		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd")},
+		fails:  []suite{tests(workerPkg, "TestVirtualWrittenAheadAtTheEnd/while the next piece waits for this one")},
 	}, {
 		name:   "acknowledgment by all replicas",
 		breaks: "what is committed is lost with the broker that alone has it",

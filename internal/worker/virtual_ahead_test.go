@@ -66,6 +66,16 @@ func (s *shutter) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Reques
 	return response, err
 }
 
+// openFor is how long the transaction has been open that is; 0: none is.
+func (s *shutter) openFor() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() {
+		return 0
+	}
+	return time.Since(s.since)
+}
+
 // sideBySide has all windows of a day asked for at once, without a limit.
 func (w *virtualWorld) sideBySide(c *worker.Config) {
 	c.Concurrency = 40
@@ -125,34 +135,53 @@ func TestVirtualNothingStaysOpen(t *testing.T) {
 }
 
 // A worker that ends, or whose account is taken from it, gives up at once what it has written of a transaction that is not at
-// its end, whether or not another piece is on its way: others need not wait for the transaction timeout. The next one tells it.
+// its end: others need not wait for the transaction timeout. The next one tells it.
 func TestVirtualWrittenAheadAtTheEnd(t *testing.T) {
-	inVirtualTime(t, imochasim.Config{Seed: 4}, func(w *virtualWorld) {
-		w.schedule.WindowMax, w.schedule.PollInterval, w.piece = 10*time.Minute, 10*time.Minute, 1
-		w.populate(account, quietLives(12), 4*time.Hour)
-		time.Sleep(5 * time.Hour)
-		stop, end := make(chan struct{}), make(chan func(), 1)
-		s := &shutter{onProduce: func(nth int) {
-			if nth == 2 {
-				time.Sleep(time.Millisecond) // until the next piece waits for this one
-				(<-end)()                    // before anybody knows that this one is written
-				close(stop)
-			}
-		}}
-		w.kafka = s.over
-		p := w.start(w.sideBySide)
-		end <- p.cancel
-		<-stop
-		began := time.Now()
-		p.stop()
-		if took := time.Since(began); took > 10*time.Second {
-			t.Errorf("the worker took %s to end", took)
-		}
-		if len(s.ends) == 0 || s.ends[len(s.ends)-1] != "EndTxn(abort)" || !s.since.IsZero() {
-			t.Errorf("transactions ended %q, and one has been open since %s", s.ends, s.since)
-		}
-		w.kafka = nil
-		p = w.runFor(time.Hour)
-		w.verify(account, w.scope(p.progressOf(account), time.Now().Add(-40*time.Minute)))
-	})
+	for name, test := range map[string]struct {
+		latency time.Duration // of the API
+		sooner  bool          // before the worker knows that a piece is written
+	}{
+		"while the next piece waits for this one": {sooner: true},
+		"while nothing is on its way":             {latency: 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, imochasim.Config{Seed: 4, Latency: imochasim.Latency{Fixed: test.latency}}, func(w *virtualWorld) {
+				w.schedule.WindowMax, w.schedule.PollInterval, w.piece = 10*time.Minute, 10*time.Minute, 1
+				w.populate(account, quietLives(12), 4*time.Hour)
+				time.Sleep(5 * time.Hour)
+				stop, end := make(chan struct{}), make(chan func(), 1)
+				s := &shutter{}
+				if test.sooner {
+					s.onProduce = func(nth int) {
+						if nth == 2 {
+							time.Sleep(time.Millisecond) // until all that can be is on its way
+							(<-end)()
+							close(stop)
+						}
+					}
+				}
+				w.kafka = s.over
+				p := w.start(w.sideBySide)
+				end <- p.cancel
+				if test.sooner {
+					<-stop
+				} else { // until a transaction waits for more, which is not there within its patience
+					for s.openFor() < 100*time.Millisecond && time.Since(w.began) < 6*time.Hour {
+						time.Sleep(20 * time.Millisecond)
+					}
+				}
+				began := time.Now()
+				p.stop()
+				if took := time.Since(began); took > 10*time.Second {
+					t.Errorf("the worker took %s to end", took)
+				}
+				if len(s.ends) == 0 || s.ends[len(s.ends)-1] != "EndTxn(abort)" || !s.since.IsZero() {
+					t.Errorf("transactions ended %q, and one has been open since %s", s.ends, s.since)
+				}
+				w.kafka = nil
+				p = w.runFor(3 * time.Hour)
+				w.verify(account, w.scope(p.progressOf(account), time.Now().Add(-40*time.Minute)))
+			})
+		})
+	}
 }
