@@ -21,18 +21,9 @@ func (s *Set) SetAccounts(accounts []attempt.Account) {
 	}
 }
 
-// of counts something of an account that has series.
-func (s *Set) of(account attempt.Account, count func(name string)) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.accounts[account] {
-		count(string(account))
-	}
-}
-
 // begin shows everything that can be counted of an account as 0.
 func (c *counters) begin(account attempt.Account) {
-	c.lateAge.WithLabelValues(string(account))
+	c.lateAge.begin(account)
 	for _, t := range c.tallies() {
 		t.begin(account)
 	}
@@ -40,7 +31,7 @@ func (c *counters) begin(account attempt.Account) {
 
 // end shows nothing of an account any more.
 func (c *counters) end(account attempt.Account) {
-	c.lateAge.DeleteLabelValues(string(account))
+	c.lateAge.end(account)
 	for _, t := range c.tallies() {
 		t.end(account)
 	}
