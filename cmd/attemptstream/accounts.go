@@ -35,8 +35,9 @@ type client struct {
 	api     *imocha.Client
 }
 
-// mostIdle bounds the connections to the API that are kept though nobody uses them at the moment.
-const mostIdle = 256
+// mostIdle bounds the connections to the API that are kept though nobody uses them at the moment. A thousand accounts that poll
+// every 30 s need some tens, and each takes 25 KiB.
+const mostIdle = 64
 
 func newRoster(set config.IMocha, meter *metrics.Set, log *zap.Logger) *roster {
 	shared := imocha.NewTransport(max(mostIdle, set.Concurrency))

@@ -32,12 +32,27 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	return g.turn(), nil
+}
+
+// TryEnter is Enter for who does not wait. It is false if there is no room at the moment; leave does nothing then.
+func (g *Gate) TryEnter() (leave func(), ok bool) {
+	select {
+	case g.room <- struct{}{}:
+		return g.turn(), true
+	default:
+		return func() {}, false
+	}
+}
+
+// turn is one that has begun. It may be ended more than once.
+func (g *Gate) turn() (leave func()) {
 	end := sync.OnceFunc(func() { <-g.room })
 	timer := time.AfterFunc(g.longest, end)
 	return func() {
 		timer.Stop()
 		end()
-	}, nil
+	}
 }
 
 // Turn calls f when there is room.

@@ -59,3 +59,33 @@ func TestGate(t *testing.T) {
 		}
 	})
 }
+
+// Who does not wait has a turn if there is room, and keeps others out as long as those who waited for theirs.
+func TestTryEnter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const longest = time.Second
+		g := New(1, longest)
+		first, ok := g.TryEnter()
+		if !ok {
+			t.Fatal("there is no room in an empty gate")
+		}
+		for range 3 {
+			if leave, ok := g.TryEnter(); ok {
+				t.Fatal("there is room for two")
+			} else {
+				leave() // of who is not in
+			}
+		}
+		first()
+		first()
+		if _, ok = g.TryEnter(); !ok {
+			t.Fatal("there is no room though all have left")
+		}
+		time.Sleep(longest + 1)
+		synctest.Wait()
+		if _, ok = g.TryEnter(); !ok {
+			t.Error("one whose turn takes long is waited for")
+		}
+	})
+}

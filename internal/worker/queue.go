@@ -36,7 +36,8 @@ func (s *session) newQueue(ctx context.Context, run *schedule.Run) *queue {
 
 // fill starts as many spans as may be under way: enough for as many requests at once as the account may have, and one
 // more to be judged. What has been read does not count, so that requests go on while a transaction is committed, as long
-// as there is not too much of it. Where the API is slower than Kafka, it waits for the API alone.
+// as there is not too much of it. Where the API is slower than Kafka, it waits for the API alone. Where all accounts together
+// have much under way, each has one span.
 func (q *queue) fill() {
 	under, read := 0, 0
 	for _, r := range q.spans {
@@ -55,11 +56,16 @@ func (q *queue) fill() {
 		most = 1 // what is left under way takes room from others
 	}
 	for under < most && read < readBytes && !q.ended && q.fetching.Err() == nil && !q.run.Yields(q.s.worker.now()) {
-		span, ok := q.run.Next()
-		if !ok {
+		leave, room := q.s.worker.spans.TryEnter()
+		if !room && under > 0 {
 			return
 		}
-		q.spans = append(q.spans, q.s.start(q.fetching, q.run, span, q.arrived))
+		span, ok := q.run.Next()
+		if !ok {
+			leave()
+			return
+		}
+		q.spans = append(q.spans, q.s.start(q.fetching, q.run, span, leave, q.arrived))
 		under++
 	}
 }

@@ -3,7 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"attemptstream/internal/attempt"
@@ -17,6 +17,7 @@ type reading struct {
 	run    *schedule.Run
 	span   schedule.Span
 	states []stateReading // in the order of run.States
+	left   atomic.Int32   // of the states; who comes to the last one ends the reading
 	done   chan struct{}  // closed when all states have been read
 	cancel context.CancelFunc
 }
@@ -28,28 +29,29 @@ type stateReading struct {
 	err     error
 }
 
-// start reads span for all of the run's states, side by side, and then lets arrived have something in it.
-func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Span, arrived chan<- struct{}) *reading {
+// start reads span for all of the run's states, side by side, and then calls leave and lets arrived have something in it.
+func (s *session) start(ctx context.Context, run *schedule.Run, span schedule.Span, leave func(), arrived chan<- struct{}) *reading {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &reading{run: run, span: span, states: make([]stateReading, len(run.States)), done: make(chan struct{}), cancel: cancel}
+	r.left.Store(int32(len(run.States)))
 	s.stats.begin(r)
-	var all sync.WaitGroup
 	for i, state := range run.States {
-		all.Go(func() {
+		go func() {
 			a, found, err := s.reader.Read(ctx, state, span)
 			r.states[i] = stateReading{state, a, found, err}
-		})
+			if r.left.Add(-1) > 0 {
+				return
+			}
+			cancel()
+			leave()
+			s.stats.end(r)
+			close(r.done)
+			select {
+			case arrived <- struct{}{}:
+			default:
+			}
+		}()
 	}
-	go func() {
-		all.Wait()
-		cancel()
-		s.stats.end(r)
-		close(r.done)
-		select {
-		case arrived <- struct{}{}:
-		default:
-		}
-	}()
 	return r
 }
 
