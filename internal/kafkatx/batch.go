@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math"
 	"math/bits"
 	"slices"
@@ -54,6 +55,9 @@ func nextSequence(s int32, n int) int32 { return int32((int64(s) + int64(n)) & m
 // An entry is a record of a batch: its place among all records, and the size of its body, which is found out once.
 type entry struct{ at, size int32 }
 
+// chunkBytes is how much of a batch is rendered before it is compressed: so little that it is still in a processor's own cache then.
+const chunkBytes = 16 << 10
+
 // appendBatch appends a transactional record batch with the records that entries name, in this order: all but its identity
 // and its checksum. Records without a time get now. scratch is used for compression and returned for the next call.
 func (c *codecs) appendBatch(
@@ -63,12 +67,23 @@ func (c *codecs) appendBatch(
 	dst = append(dst, make([]byte, batchHeaderSize)...)
 
 	base := millis(records[entries[0].at].Time, now) // what the other times are relative to
-	var latest int64
+	latest := base
 	if codec == 0 {
-		dst, latest = appendRecords(dst, records, entries, base, now)
+		dst, latest = appendRecords(dst, records, entries, 0, base, now)
 	} else {
-		scratch, latest = appendRecords(scratch[:0], records, entries, base, now)
-		if dst, err = c.compress(dst, scratch, codec); err != nil {
+		dst, err = c.compress(dst, codec, func(w io.Writer) error {
+			for from := 0; from < len(entries); {
+				to := chunk(entries, from)
+				var last int64
+				scratch, last = appendRecords(scratch[:0], records, entries[from:to], int64(from), base, now)
+				if _, err := w.Write(scratch); err != nil {
+					return err
+				}
+				latest, from = max(latest, last), to
+			}
+			return nil
+		})
+		if err != nil {
 			return dst[:start], scratch, fmt.Errorf("compress a batch: %w", err)
 		}
 	}
@@ -103,14 +118,23 @@ func millis(t, now time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// appendRecords appends the records of a batch whose times are relative to base, and returns the latest of them.
-func appendRecords(dst []byte, records []Record, entries []entry, base int64, now time.Time) (_ []byte, latest int64) {
+// chunk is the end of a chunk of entries.
+func chunk(entries []entry, from int) (to int) {
+	for size := 0; from < len(entries) && size < chunkBytes; from++ {
+		size += int(entries[from].size)
+	}
+	return from
+}
+
+// appendRecords appends those of a batch's records that begin with its number from, and whose times are relative to base. It
+// returns the latest time.
+func appendRecords(dst []byte, records []Record, entries []entry, from, base int64, now time.Time) (_ []byte, latest int64) {
 	latest = base
-	for delta, e := range entries {
+	for i, e := range entries {
 		r := &records[e.at]
 		t := millis(r.Time, now)
 		latest = max(latest, t)
-		dst = r.append(dst, int(e.size), int64(delta), t-base)
+		dst = r.append(dst, int(e.size), from+int64(i), t-base)
 	}
 	return dst, latest
 }

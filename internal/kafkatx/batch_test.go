@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +146,7 @@ func sameAs(t interface {
 }
 
 // decodeFranz decodes with franz-go's message definitions.
-func decodeFranz(t *rapid.T, b []byte) (kmsg.RecordBatch, []Record) {
+func decodeFranz(t rapid.TB, b []byte) (kmsg.RecordBatch, []Record) {
 	var batch kmsg.RecordBatch
 	if err := batch.ReadFrom(b); err != nil {
 		t.Fatalf("franz-go: %v", err)
@@ -225,6 +227,37 @@ func TestBatchRoundTrip(t *testing.T) {
 			rt.Fatalf("header %+v", header)
 		}
 	})
+}
+
+// A batch is rendered and compressed in many parts, which do not show.
+func TestLargeBatch(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	records := make([]Record, 3000)
+	for i := range records {
+		value := make([]byte, random.IntN(600))
+		for j := range value {
+			value[j] = byte('a' + random.IntN(4))
+		}
+		records[i] = Record{Time: time.UnixMilli(int64(1_700_000_000_000 + random.IntN(5000))), Key: []byte(strconv.Itoa(i)), Value: value}
+	}
+	latest := slices.MaxFunc(records, func(a, b Record) int { return a.Time.Compare(b.Time) }).Time.UnixMilli()
+	for name, codec := range allCodecs {
+		t.Run(name, func(t *testing.T) {
+			c := newCodecs()
+			for range 2 { // the second one with what the first has used
+				b, _, err := c.appendBatch(nil, nil, codec, time.Now(), records, entriesOf(records))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sealBatch(b, batchIdentity{})
+				header, franz := decodeFranz(t, b)
+				sameAs(t, franz, records)
+				if header.MaxTimestamp != latest || header.FirstTimestamp != records[0].Time.UnixMilli() {
+					t.Errorf("times from %d to %d, want %d to %d", header.FirstTimestamp, header.MaxTimestamp, records[0].Time.UnixMilli(), latest)
+				}
+			}
+		})
+	}
 }
 
 // Only what index says is in the batch.

@@ -13,7 +13,7 @@ func TestCloseWhileDecompressing(t *testing.T) {
 	t.Parallel()
 	c := newCodecs()
 	plain := bytes.Repeat([]byte("attempts "), 1<<12)
-	packed, err := c.compress(nil, plain, kafka.Zstd)
+	packed, err := c.compress(nil, kafka.Zstd, whole(plain))
 	if err != nil {
 		t.Fatal(err)
 	}

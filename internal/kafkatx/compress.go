@@ -31,18 +31,14 @@ const (
 type codecs struct {
 	most int // bytes that a batch may unfold to
 
-	zstdOnce    sync.Once
-	zstdEncoder *zstd.Encoder
-	zstdErr     error
+	compressors [kafka.Zstd + 1]sync.Pool
 
 	unzstdOnce  sync.Once
 	zstdDecoder *zstd.Decoder
 	unzstdErr   error
 	unzstding   sync.RWMutex // a decoder that is closed while it works panics
 
-	gzipWriters sync.Pool
 	gzipReaders sync.Pool
-	lz4Writers  sync.Pool
 	lz4Readers  sync.Pool
 }
 
@@ -58,58 +54,52 @@ func (c *codecs) close() {
 	c.zstdDecoder, c.unzstdErr = nil, errors.New("client is closed")
 }
 
-// compress appends the compressed form of src to dst.
-func (c *codecs) compress(dst, src []byte, codec kafka.Compression) ([]byte, error) {
-	switch codec {
-	case kafka.Zstd:
-		c.zstdOnce.Do(func() {
-			// EncodeAll takes one of as many encoders as there are processors. The batch has a checksum of its own.
-			c.zstdEncoder, c.zstdErr = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-				zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithWindowSize(zstdWindow),
-				zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
-		})
-		if c.zstdErr != nil {
-			return dst, c.zstdErr
-		}
-		return c.zstdEncoder.EncodeAll(src, dst), nil
-	case kafka.Gzip:
-		w, ok := c.gzipWriters.Get().(*gzip.Writer)
-		if !ok {
-			w = gzip.NewWriter(nil)
-		}
-		defer c.gzipWriters.Put(w)
-		return writeThrough(dst, src, w)
-	case kafka.Lz4:
-		w, ok := c.lz4Writers.Get().(*lz4.Writer)
-		if !ok {
-			w = lz4.NewWriter(nil)
-			// Kafka's Java reader takes independent blocks only, which is what this library writes.
-			if err := w.Apply(lz4.ChecksumOption(false), lz4.BlockSizeOption(lz4.Block256Kb)); err != nil {
-				return dst, err
-			}
-		}
-		defer c.lz4Writers.Put(w)
-		return writeThrough(dst, src, w)
-	case kafka.Snappy:
-		return appendXerial(dst, src), nil
-	}
-	return dst, fmt.Errorf("unknown compression %d", codec)
-}
-
-type resetWriter interface {
+// A compressor compresses what is written to it part by part, up to Close. Reset makes it ready for what comes next.
+type compressor interface {
 	io.WriteCloser
 	Reset(io.Writer)
 }
 
-func writeThrough(dst, src []byte, w resetWriter) ([]byte, error) {
+// compress appends the compressed form of what fill writes to dst.
+func (c *codecs) compress(dst []byte, codec kafka.Compression, fill func(io.Writer) error) ([]byte, error) {
+	w, err := c.compressor(codec)
+	if err != nil {
+		return dst, err
+	}
+	defer c.compressors[codec].Put(w)
 	out := bytes.NewBuffer(dst)
 	w.Reset(out)
-	_, err := w.Write(src)
+	err = fill(w)
 	if closeErr := w.Close(); err == nil {
 		err = closeErr
 	}
 	w.Reset(nil)
 	return out.Bytes(), err
+}
+
+// compressor is one that nobody uses.
+func (c *codecs) compressor(codec kafka.Compression) (compressor, error) {
+	if codec < 0 || int(codec) >= len(c.compressors) {
+		return nil, fmt.Errorf("unknown compression %d", codec)
+	}
+	if w, ok := c.compressors[codec].Get().(compressor); ok {
+		return w, nil
+	}
+	switch codec {
+	case kafka.Zstd:
+		// The batch has a checksum of its own. Several batches are compressed at a time, and so each by one processor.
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
+	case kafka.Gzip:
+		return gzip.NewWriter(nil), nil
+	case kafka.Lz4:
+		// Kafka's Java reader takes independent blocks only, which is what this library writes.
+		w := lz4.NewWriter(nil)
+		return w, w.Apply(lz4.ChecksumOption(false), lz4.BlockSizeOption(lz4.Block256Kb))
+	case kafka.Snappy:
+		return &xerial{}, nil
+	}
+	return nil, fmt.Errorf("unknown compression %d", codec)
 }
 
 // decompress appends what src unfolds to to dst.
@@ -182,17 +172,42 @@ const (
 	xerialBlock  = 32 << 10
 )
 
-func appendXerial(dst, src []byte) []byte {
-	dst = append(dst, xerialHeader...)
-	for block := range slices.Chunk(src, xerialBlock) {
-		dst = slices.Grow(dst, 4+s2.MaxEncodedLen(len(block)))
-		at := len(dst)
-		encoded := s2.EncodeSnappy(dst[at+4:cap(dst)], block)
-		binary.BigEndian.PutUint32(dst[at:at+4], uint32(len(encoded)))
-		dst = dst[:at+4+len(encoded)]
-	}
-	return dst
+// A xerial writes that format.
+type xerial struct {
+	to    io.Writer
+	begun bool
+	block []byte
 }
+
+func (x *xerial) Reset(to io.Writer) { x.to, x.begun = to, false }
+
+// Write compresses p by itself.
+func (x *xerial) Write(p []byte) (n int, err error) {
+	if err := x.begin(); err != nil {
+		return 0, err
+	}
+	for block := range slices.Chunk(p, xerialBlock) {
+		x.block = slices.Grow(x.block[:0], 4+s2.MaxEncodedLen(len(block)))
+		encoded := s2.EncodeSnappy(x.block[4:cap(x.block)], block)
+		x.block = x.block[:4+len(encoded)]
+		binary.BigEndian.PutUint32(x.block, uint32(len(encoded)))
+		if _, err := x.to.Write(x.block); err != nil {
+			return n, err
+		}
+		n += len(block)
+	}
+	return n, nil
+}
+
+func (x *xerial) begin() (err error) {
+	if !x.begun {
+		x.begun = true
+		_, err = io.WriteString(x.to, xerialHeader)
+	}
+	return err
+}
+
+func (x *xerial) Close() error { return x.begin() }
 
 func (c *codecs) appendUnsnapped(dst, src []byte) ([]byte, error) {
 	if !bytes.HasPrefix(src, []byte(xerialMagic)) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"math"
 	"os"
 	"testing"
@@ -93,6 +94,14 @@ func FuzzFetch(f *testing.F) {
 	})
 }
 
+// whole writes a text at once.
+func whole(text []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}
+}
+
 // FuzzDecompress unfolds anything: to what, folded again, unfolds to the same, and to no more than the limit.
 func FuzzDecompress(f *testing.F) {
 	c := newCodecs()
@@ -100,7 +109,7 @@ func FuzzDecompress(f *testing.F) {
 	f.Cleanup(c.close)
 	for _, codec := range allCodecs {
 		for _, text := range []string{"", "hello, hello, hello", string(make([]byte, 2<<20))} {
-			b, err := c.compress(nil, []byte(text), codec)
+			b, err := c.compress(nil, codec, whole([]byte(text)))
 			if err != nil && codec != 0 {
 				f.Fatal(err)
 			}
@@ -119,7 +128,7 @@ func FuzzDecompress(f *testing.F) {
 		if len(flat) > c.most {
 			t.Fatalf("codec %d: %d bytes of %d are no error", of, len(flat), len(text))
 		}
-		folded, err := c.compress(nil, flat, of)
+		folded, err := c.compress(nil, of, whole(flat))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +153,7 @@ func TestBombs(t *testing.T) {
 			continue
 		}
 		for size, want := range map[int]error{c.most: nil, c.most + 1: errTooMuch, 64 * c.most: errTooMuch} {
-			bomb, err := c.compress(nil, make([]byte, size), codec)
+			bomb, err := c.compress(nil, codec, whole(make([]byte, size)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -21,7 +20,7 @@ const (
 // partitionWrite is what a transaction writes to one partition.
 type partitionWrite struct {
 	topicPartition
-	entries  []entry  // its records, in order; with sizes as far as they are cut
+	entries  []entry  // its records, in order
 	sequence int32    // of the first of them; known when they are written
 	cut      int      // how many of them are in batches, or acknowledged
 	limit    int      // bytes of input per batch
@@ -58,19 +57,17 @@ func groupRecords(records []Record) ([]*partitionWrite, error) {
 			}
 			*at = w
 		}
-		(*at).entries = append((*at).entries, entry{at: int32(i)})
+		// A size that is beyond an int32 is that of a record which is never sent.
+		(*at).entries = append((*at).entries, entry{at: int32(i), size: int32(records[i].bodySize())})
 	}
 	return writes, nil
 }
 
 // cutBatch appends the next run of records to the partition's batches, or returns nil if all are in one.
-func (w *partitionWrite) cutBatch(records []Record) *batch {
+func (w *partitionWrite) cutBatch() *batch {
 	b := &batch{from: w.cut, to: w.cut}
 	for b.to < len(w.entries) {
-		e := &w.entries[b.to]
-		size := records[e.at].bodySize()
-		e.size = int32(size) // one that is beyond it is never sent
-		n := size + 10       // about what attributes, deltas and length take
+		n := int(w.entries[b.to].size) + 10 // about what attributes, deltas and length take
 		if b.to > b.from && b.size+n > w.limit {
 			break
 		}
@@ -110,9 +107,6 @@ func (w *partitionWrite) acknowledged() []byte {
 // encode gives a batch its bytes, without its identity.
 func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
 	scratch := p.client.buffers.get()
-	if p.codec != 0 {
-		scratch = slices.Grow(scratch, b.size) // once, not step by step
-	}
 	wire, scratch, err := p.client.codecs.appendBatch(append(p.client.wires.get(), 0, 0, 0, 0), scratch, p.codec, now,
 		records, w.entries[b.from:b.to])
 	p.client.buffers.put(scratch)

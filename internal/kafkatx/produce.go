@@ -106,7 +106,7 @@ func (piece *Piece) interrupted(err error) error {
 // that all is written.
 func (piece *Piece) round(now time.Time) (round []*partitionWrite, wake time.Time) {
 	piece.writes = slices.DeleteFunc(piece.writes, func(w *partitionWrite) bool {
-		return len(w.batches) == 0 && w.cutBatch(piece.records) == nil
+		return len(w.batches) == 0 && w.cutBatch() == nil
 	})
 	size := 0
 	for i := range piece.writes {
@@ -148,7 +148,7 @@ func (piece *Piece) encodeAhead(round []*partitionWrite) error {
 		if len(w.batches) > 1 {
 			return w.batches[1]
 		}
-		return w.cutBatch(piece.records)
+		return w.cutBatch()
 	})
 }
 

@@ -13,13 +13,14 @@ type Record struct {
 	Partition int
 	Offset    int64     // set when read, ignored when written
 	Time      time.Time // in milliseconds; zero when written: the time of the call
-	Key       []byte    // nil: no key
-	Value     []byte    // nil: a tombstone
-	Headers   []kafka.Header
 
 	// Body renders key, value and headers where the record is put into a batch. Only when written, and then Key, Value and
 	// Headers are not looked at; nil: they are what is written.
 	Body Body
+
+	Key     []byte // nil: no key
+	Value   []byte // nil: a tombstone
+	Headers []kafka.Header
 }
 
 // A Body renders what a record batch has of a record behind its deltas (KIP-98, "Record"): key, value, the number of headers,

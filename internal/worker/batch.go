@@ -114,9 +114,10 @@ func (e *entryError) Unwrap() error { return e.err }
 type body struct {
 	form    *event.Form
 	attempt *attempt.Attempt
+	size    int // about how many bytes: known where the attempt is at hand, which it is not any more when batches are cut
 }
 
-func (b *body) Size() int                { return b.form.BodySize(b.attempt) }
+func (b *body) Size() int                { return b.size }
 func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attempt) }
 
 // event adds an event that is observed as o is, of the attempt a, which must not change before the batch is reset.
@@ -124,7 +125,7 @@ func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 	if b.form == nil || !b.form.Fits(o) {
 		b.form, b.formCounts = b.encoder.Form(o), b.of(o.State)
 	}
-	b.bodies = append(b.bodies, body{b.form, a})
+	b.bodies = append(b.bodies, body{b.form, a, b.form.BodySize(a)})
 	body := &b.bodies[len(b.bodies)-1]
 	b.key = event.AppendKey(b.key[:0], a.ID)
 	b.add(kafkatx.Record{
@@ -132,7 +133,7 @@ func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 		Partition: event.Partition(b.key, b.topics.Events.Partitions),
 		Time:      o.ObservedAt,
 		Body:      body,
-	}, body.Size())
+	}, body.size)
 	b.formCounts.Events++
 }
 
@@ -212,11 +213,13 @@ func (b *batch) full() bool { return b.bytes >= batchBytes }
 // next takes the piece that is being filled out of the batch, which goes on with another.
 func (b *batch) next() piece {
 	p := b.piece
-	b.piece = piece{}
-	if last := len(b.spare) - 1; last >= 0 {
-		b.piece, b.spare[last] = b.spare[last], piece{}
-		b.spare = b.spare[:last]
+	last := len(b.spare) - 1
+	if last < 0 {
+		b.piece = piece{records: make([]kafkatx.Record, 0, len(p.records)), bodies: make([]body, 0, len(p.bodies))} // about as many
+		return p
 	}
+	b.piece, b.spare[last] = b.spare[last], piece{}
+	b.spare = b.spare[:last]
 	return p
 }
 
