@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -107,7 +108,11 @@ func (w *partitionWrite) acknowledged() []byte {
 // encode gives a batch its bytes, without its identity.
 func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
 	scratch := p.client.buffers.get()
-	wire, scratch, err := p.client.codecs.appendBatch(append(p.client.wires.get(), 0, 0, 0, 0), scratch, p.codec, now,
+	wire := append(p.client.wires.get(), 0, 0, 0, 0)
+	if p.codec == 0 {
+		wire = slices.Grow(wire, batchHeaderSize+b.size) // once, not step by step
+	}
+	wire, scratch, err := p.client.codecs.appendBatch(wire, scratch, p.codec, now,
 		records, w.entries[b.from:b.to])
 	p.client.buffers.put(scratch)
 	if err != nil {
