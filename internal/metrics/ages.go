@@ -104,13 +104,14 @@ func (a *ages) text(to *text) {
 	if len(a.of) > 0 {
 		to.begin(a.name, a.help, "histogram")
 	}
+	bucket, sums, counts := a.name+"_bucket", a.name+"_sum", a.name+"_count"
 	for _, account := range slices.Sorted(maps.Keys(a.of)) {
 		all := uint64(0)
 		sum := a.upTo(a.of[account], func(i int, n uint64) {
 			all = n
-			to.sample(a.name+"_bucket", string(account), float64(n), "le", a.names[i])
+			to.sample(bucket, string(account), float64(n), "le", a.names[i])
 		})
-		to.sample(a.name+"_sum", string(account), sum)
-		to.sample(a.name+"_count", string(account), float64(all))
+		to.sample(sums, string(account), sum)
+		to.sample(counts, string(account), float64(all))
 	}
 }

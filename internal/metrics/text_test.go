@@ -146,6 +146,15 @@ func TestFormsOfScrapes(t *testing.T) {
 	}
 }
 
+// A scrape makes little for each account: next to what a thousand that are idle take, more would be seen in the process's memory.
+func TestScrapeOfMany(t *testing.T) { // with nothing beside it, which would be counted too
+	const accounts, most = 1000, 50 // the library makes a thousand
+	scrape := crowd(t, accounts)
+	if n := testing.AllocsPerRun(1, scrape) / accounts; n > most {
+		t.Errorf("a scrape makes %.0f objects for each account, want %d at most", n, most)
+	}
+}
+
 // What this worker does not know has no series: of an account that another one has, how many gaps and replays are left; of one
 // that nobody has taken over yet, all but whether it is ready.
 func TestNotKnown(t *testing.T) {
