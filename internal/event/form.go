@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"attemptstream/internal/attempt"
 )
@@ -60,6 +61,9 @@ func (f *Form) Fits(o *Observation) bool {
 	return f.of.Account == o.Account && f.of.State == o.State && f.of.Window == o.Window && f.of.ObservedAt.Equal(o.ObservedAt) &&
 		f.of.Late == o.Late && f.of.CameBack == o.CameBack && f.of.Replay == o.Replay
 }
+
+// ObservedAt is the time of the records.
+func (f *Form) ObservedAt() time.Time { return f.of.ObservedAt }
 
 // value makes the parts of the value, in the contract's order.
 func (f *Form) value(o *Observation) {

@@ -61,12 +61,14 @@ const chunkBytes = 16 << 10
 // appendBatch appends a transactional record batch with the records that entries name, in this order: all but its identity
 // and its checksum. Records without a time get now. scratch is used for compression and returned for the next call.
 func (c *codecs) appendBatch(
-	dst, scratch []byte, codec kafka.Compression, now time.Time, records []Record, entries []entry,
+	dst, scratch []byte, codec kafka.Compression, now time.Time, records Records, entries []entry,
 ) (batch, rest []byte, err error) {
 	start := len(dst)
 	dst = append(dst, make([]byte, batchHeaderSize)...)
 
-	base := millis(records[entries[0].at].Time, now) // what the other times are relative to
+	var first Record
+	records.Get(int(entries[0].at), &first)
+	base := millis(first.Time, now) // what the other times are relative to
 	latest := base
 	if codec == 0 {
 		dst, latest = appendRecords(dst, records, entries, 0, base, now)
@@ -128,10 +130,11 @@ func chunk(entries []entry, from int) (to int) {
 
 // appendRecords appends those of a batch's records that begin with its number from, and whose times are relative to base. It
 // returns the latest time.
-func appendRecords(dst []byte, records []Record, entries []entry, from, base int64, now time.Time) (_ []byte, latest int64) {
+func appendRecords(dst []byte, records Records, entries []entry, from, base int64, now time.Time) (_ []byte, latest int64) {
+	var r Record
 	latest = base
 	for i, e := range entries {
-		r := &records[e.at]
+		records.Get(int(e.at), &r)
 		t := millis(r.Time, now)
 		latest = max(latest, t)
 		dst = r.append(dst, int(e.size), from+int64(i), t-base)

@@ -66,7 +66,7 @@ func TestBatchIsJavas(t *testing.T) {
 	want := golden(t, "none")
 	records := goldenRecords()
 	c := newCodecs()
-	got, _, err := c.appendBatch(nil, nil, 0, time.Now(), records, entriesOf(records))
+	got, _, err := c.appendBatch(nil, nil, 0, time.Now(), List(records), entriesOf(records))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestBatchRoundTrip(t *testing.T) {
 		id := batchIdentity{
 			rapid.Int64().Draw(rt, "producer"), rapid.Int16().Draw(rt, "epoch"), rapid.Int32Range(0, math.MaxInt32).Draw(rt, "sequence"),
 		}
-		b, _, err := c.appendBatch(nil, nil, codec, time.Now(), records, entriesOf(records))
+		b, _, err := c.appendBatch(nil, nil, codec, time.Now(), List(records), entriesOf(records))
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -245,7 +245,7 @@ func TestLargeBatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCodecs()
 			for range 2 { // the second one with what the first has used
-				b, _, err := c.appendBatch(nil, nil, codec, time.Now(), records, entriesOf(records))
+				b, _, err := c.appendBatch(nil, nil, codec, time.Now(), List(records), entriesOf(records))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -264,7 +264,7 @@ func TestLargeBatch(t *testing.T) {
 func TestBatchOfSome(t *testing.T) {
 	c := newCodecs()
 	all := goldenRecords()
-	b, _, err := c.appendBatch(nil, nil, kafka.Zstd, time.Now(), all, entriesOf(all, 2, 0, 50))
+	b, _, err := c.appendBatch(nil, nil, kafka.Zstd, time.Now(), List(all), entriesOf(all, 2, 0, 50))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestBatchOfBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var want []byte
 			for i, records := range [][]Record{records, withBodies(records), mixed} {
-				got, _, err := newCodecs().appendBatch(nil, nil, codec, now, records, entriesOf(records))
+				got, _, err := newCodecs().appendBatch(nil, nil, codec, now, List(records), entriesOf(records))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -95,12 +95,12 @@ func chaos(t *testing.T, b *broker, seed uint64, transactions int) {
 // inPieces commits records, some of them in pieces of their own before. A failure of one is also that of the commit.
 func inPieces(ctx context.Context, tx *kafkatx.Transaction, records []kafkatx.Record, pieces int) error {
 	for range pieces {
-		if tx.Write(ctx, tx.Encode(records[:1])) != nil {
+		if tx.Write(ctx, tx.Encode(kafkatx.List(records[:1]))) != nil {
 			break
 		}
 		records = records[1:]
 	}
-	return tx.Commit(ctx, records)
+	return tx.Commit(ctx, kafkatx.List(records))
 }
 
 // initialize is Init by an owner who insists.

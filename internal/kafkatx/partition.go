@@ -40,15 +40,17 @@ type batch struct {
 }
 
 // groupRecords sorts records by partition.
-func groupRecords(records []Record) ([]*partitionWrite, error) {
-	if len(records) > math.MaxInt32 {
+func groupRecords(records Records) ([]*partitionWrite, error) {
+	if records.Len() > math.MaxInt32 {
 		return nil, joined(ErrRejected, errors.New("too many records for one transaction"))
 	}
 	var writes []*partitionWrite
 	known := make(map[topicPartition]*partitionWrite)
 	last := make([]*partitionWrite, 64) // of each partition, but for its higher bits; most records need no map
-	for i := range records {
-		tp := topicPartition{records[i].Topic, int32(records[i].Partition)}
+	var r Record
+	for i := range records.Len() {
+		records.Get(i, &r)
+		tp := topicPartition{r.Topic, int32(r.Partition)}
 		at := &last[uint32(tp.partition)%uint32(len(last))]
 		if w := *at; w == nil || w.topicPartition != tp {
 			if w = known[tp]; w == nil {
@@ -59,7 +61,7 @@ func groupRecords(records []Record) ([]*partitionWrite, error) {
 			*at = w
 		}
 		// A size that is beyond an int32 is that of a record which is never sent.
-		(*at).entries = append((*at).entries, entry{at: int32(i), size: int32(records[i].bodySize())})
+		(*at).entries = append((*at).entries, entry{at: int32(i), size: int32(r.bodySize())})
 	}
 	return writes, nil
 }
@@ -106,7 +108,7 @@ func (w *partitionWrite) acknowledged() []byte {
 }
 
 // encode gives a batch its bytes, without its identity.
-func (w *partitionWrite) encode(p *Producer, b *batch, records []Record, now time.Time) error {
+func (w *partitionWrite) encode(p *Producer, b *batch, records Records, now time.Time) error {
 	scratch := p.client.buffers.get()
 	wire := append(p.client.wires.get(), 0, 0, 0, 0)
 	if p.codec == 0 {
@@ -134,7 +136,9 @@ func (w *partitionWrite) seal(p *Producer) {
 	}
 }
 
-func (w *partitionWrite) tooLarge(b *batch, records []Record, size int, err error) error {
+func (w *partitionWrite) tooLarge(b *batch, records Records, size int, err error) error {
 	i := int(w.entries[b.from].at)
-	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: records[i].key(), Size: size, Err: err}
+	var r Record
+	records.Get(i, &r)
+	return &RecordTooLargeError{Topic: w.topic, Partition: int(w.partition), Index: i, Key: r.key(), Size: size, Err: err}
 }

@@ -14,7 +14,7 @@ import (
 // write writes a piece that must be taken.
 func write(t testing.TB, tx *kafkatx.Transaction, records []kafkatx.Record) {
 	t.Helper()
-	if err := tx.Write(testContext(t), tx.Encode(records)); err != nil {
+	if err := tx.Write(testContext(t), tx.Encode(kafkatx.List(records))); err != nil {
 		t.Fatalf("Write: %v", err)
 	}
 }
@@ -22,7 +22,7 @@ func write(t testing.TB, tx *kafkatx.Transaction, records []kafkatx.Record) {
 // commit commits a transaction with its last piece.
 func commit(t testing.TB, tx *kafkatx.Transaction, records []kafkatx.Record) {
 	t.Helper()
-	if err := tx.Commit(testContext(t), records); err != nil {
+	if err := tx.Commit(testContext(t), kafkatx.List(records)); err != nil {
 		t.Fatalf("Commit: %v", err)
 	}
 }
@@ -63,10 +63,10 @@ func TestPieces(t *testing.T) {
 					t.Errorf("%d requests %s, want %d", n, kind, want)
 				}
 			}
-			if err := tx.Write(testContext(t), tx.Encode(pair(topic, "more"))); err == nil {
+			if err := tx.Write(testContext(t), tx.Encode(kafkatx.List(pair(topic, "more")))); err == nil {
 				t.Error("a transaction that has ended takes more")
 			}
-			if err := tx.Commit(testContext(t), nil); err == nil {
+			if err := tx.Commit(testContext(t), kafkatx.List(nil)); err == nil {
 				t.Error("a transaction is committed twice")
 			}
 			tx.Abort()
@@ -107,8 +107,8 @@ func TestPiecesGivenUp(t *testing.T) {
 		tx.Abort()
 		before := f.spoken()
 		tx.Abort()
-		aborted(t, "Write", tx.Write(testContext(t), tx.Encode(pair(topic, "more"))))
-		aborted(t, "Commit", tx.Commit(testContext(t), nil))
+		aborted(t, "Write", tx.Write(testContext(t), tx.Encode(kafkatx.List(pair(topic, "more")))))
+		aborted(t, "Commit", tx.Commit(testContext(t), kafkatx.List(nil)))
 		if n := f.spoken() - before; n != 0 {
 			t.Errorf("%d requests after the abort", n)
 		}
@@ -130,13 +130,13 @@ func TestPieceFails(t *testing.T) {
 		write(t, tx, pair(topic, "before"))
 		piece := pair(topic, "beside")
 		piece[1].Value = make([]byte, 20000)
-		err := tx.Write(testContext(t), tx.Encode(piece))
+		err := tx.Write(testContext(t), tx.Encode(kafkatx.List(piece)))
 		var large *kafkatx.RecordTooLargeError
 		if aborted(t, "Write", err); !errors.As(err, &large) || large.Index != 1 || !errors.Is(err, kafkatx.ErrRejected) {
 			t.Errorf("Write = %v, want the second record of the piece", err)
 		}
-		aborted(t, "the next Write", tx.Write(testContext(t), tx.Encode(pair(topic, "after"))))
-		if again := tx.Commit(testContext(t), pair(topic, "after")); !errors.As(again, &large) {
+		aborted(t, "the next Write", tx.Write(testContext(t), tx.Encode(kafkatx.List(pair(topic, "after")))))
+		if again := tx.Commit(testContext(t), kafkatx.List(pair(topic, "after"))); !errors.As(again, &large) {
 			t.Errorf("Commit = %v, want what the piece failed with", again)
 		}
 		commit(t, p.Begin(), pair(topic, "next"))
@@ -194,11 +194,13 @@ func TestFencedBetweenPieces(t *testing.T) {
 	onBrokers(t, func(t *testing.T, b *broker) {
 		for what, end := range map[string]func(*kafkatx.Transaction, context.Context, []kafkatx.Record) error{
 			"Write": func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error {
-				return tx.Write(ctx, tx.Encode(r))
+				return tx.Write(ctx, tx.Encode(kafkatx.List(r)))
 			},
-			"Commit": func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error { return tx.Commit(ctx, r) },
+			"Commit": func(tx *kafkatx.Transaction, ctx context.Context, r []kafkatx.Record) error {
+				return tx.Commit(ctx, kafkatx.List(r))
+			},
 			"an empty Commit": func(tx *kafkatx.Transaction, ctx context.Context, _ []kafkatx.Record) error {
-				return tx.Commit(ctx, nil)
+				return tx.Commit(ctx, kafkatx.List(nil))
 			},
 		} {
 			t.Run(what, func(t *testing.T) {
@@ -219,7 +221,7 @@ func TestFencedBetweenPieces(t *testing.T) {
 				}
 				silent := f.spoken()
 				tx.Abort()
-				if err := tx.Commit(testContext(t), nil); !errors.Is(err, kafkatx.ErrFenced) {
+				if err := tx.Commit(testContext(t), kafkatx.List(nil)); !errors.Is(err, kafkatx.ErrFenced) {
 					t.Errorf("Commit after %s = %v, want ErrFenced", what, err)
 				}
 				if f.spoken() != silent {
@@ -241,11 +243,11 @@ func TestOvertakenBetweenPieces(t *testing.T) {
 		first := p.Begin()
 		write(t, first, pair(topic, "first"))
 		commit(t, p.Begin(), pair(topic, "second"))
-		aborted(t, "Commit of the one before", first.Commit(testContext(t), pair(topic, "third")))
+		aborted(t, "Commit of the one before", first.Commit(testContext(t), kafkatx.List(pair(topic, "third"))))
 		third := p.Begin()
 		write(t, third, pair(topic, "third"))
 		initialize(t, p)
-		aborted(t, "Write after Init", third.Write(testContext(t), third.Encode(pair(topic, "fourth"))))
+		aborted(t, "Write after Init", third.Write(testContext(t), third.Encode(kafkatx.List(pair(topic, "fourth")))))
 		third.Abort()
 		commit(t, p.Begin(), pair(topic, "fifth"))
 		inBoth(t, b, topic, "second", "fifth")
@@ -259,14 +261,14 @@ func TestOvertakenEndsNothing(t *testing.T) {
 		c, f := b.client(t)
 		p := b.producer(t, c)
 		first := p.Begin()
-		written := first.Encode(pair(topic, "first"))
+		written := first.Encode(kafkatx.List(pair(topic, "first")))
 		if err := first.Write(testContext(t), written); err != nil {
 			t.Fatal(err)
 		}
 		second := p.Begin()
 		write(t, second, pair(topic, "second"))
 		before := f.spoken()
-		aborted(t, "an empty Commit", first.Commit(testContext(t), nil))
+		aborted(t, "an empty Commit", first.Commit(testContext(t), kafkatx.List(nil)))
 		first.Abort()
 		aborted(t, "a piece again", p.Begin().Write(testContext(t), written))
 		if n := f.spoken() - before; n != 0 {
@@ -287,7 +289,7 @@ func TestPiecesEnd(t *testing.T) {
 			"canceled before": func(tx *kafkatx.Transaction) error {
 				ctx, cancel := context.WithCancel(testContext(t))
 				cancel()
-				return tx.Write(ctx, tx.Encode(pair(topic, "canceled")))
+				return tx.Write(ctx, tx.Encode(kafkatx.List(pair(topic, "canceled"))))
 			},
 			"canceled meanwhile": func(tx *kafkatx.Transaction) error {
 				ctx, cancel := context.WithCancel(testContext(t))
@@ -295,18 +297,18 @@ func TestPiecesEnd(t *testing.T) {
 					defer cancel()
 					return send(testContext(t))
 				})
-				return tx.Commit(ctx, pair(topic, "canceled"))
+				return tx.Commit(ctx, kafkatx.List(pair(topic, "canceled")))
 			},
 			"canceled at the commit": func(tx *kafkatx.Transaction) error {
 				ctx, cancel := context.WithCancel(testContext(t))
 				cancel()
-				return tx.Commit(ctx, nil)
+				return tx.Commit(ctx, kafkatx.List(nil))
 			},
 			"too late to write": func(tx *kafkatx.Transaction) error {
 				tx.Expire()
-				return tx.Write(testContext(t), tx.Encode(pair(topic, "late")))
+				return tx.Write(testContext(t), tx.Encode(kafkatx.List(pair(topic, "late"))))
 			},
-			"too late to commit": func(tx *kafkatx.Transaction) error { tx.Expire(); return tx.Commit(testContext(t), nil) },
+			"too late to commit": func(tx *kafkatx.Transaction) error { tx.Expire(); return tx.Commit(testContext(t), kafkatx.List(nil)) },
 		} {
 			before := f.count("EndTxn(abort)")
 			tx := p.Begin()
@@ -329,12 +331,12 @@ func TestEncodedAhead(t *testing.T) {
 		c, f := b.client(t)
 		p := b.producer(t, c)
 		given, tx := p.Begin(), p.Begin()
-		second, first := tx.Encode(pair(topic, "second")), tx.Encode(pair(topic, "first"))
+		second, first := tx.Encode(kafkatx.List(pair(topic, "second"))), tx.Encode(kafkatx.List(pair(topic, "first")))
 		write(t, given, pair(topic, "given up"))
 		given.Abort()
 		var third *kafkatx.Piece
 		f.on("Produce", 2, func(ctx context.Context, _ protocol.Message, send sender) (protocol.Message, error) {
-			third = tx.Encode(pair(topic, "third"))
+			third = tx.Encode(kafkatx.List(pair(topic, "third")))
 			return send(ctx)
 		})
 		for i := range 3 {

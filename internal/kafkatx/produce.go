@@ -19,7 +19,7 @@ const roundBytes = 8 << 20
 type Piece struct {
 	p       *Producer
 	now     time.Time
-	records []Record
+	records Records
 	err     error             // why it cannot be written
 	taken   bool              // it is being written, or was
 	writes  []*partitionWrite // the partitions that are not done
@@ -29,13 +29,13 @@ type Piece struct {
 // Encode renders and compresses records, as far as one round of requests takes them, so that [Transaction.Write] need only send
 // them. It may run while another piece is being written. The records and what they point at must not change before the piece has
 // been written, or is given up.
-func (t *Transaction) Encode(records []Record) *Piece {
+func (t *Transaction) Encode(records Records) *Piece {
 	piece := t.p.newPiece(records)
 	piece.encodeStart()
 	return piece
 }
 
-func (p *Producer) newPiece(records []Record) *Piece {
+func (p *Producer) newPiece(records Records) *Piece {
 	writes, err := groupRecords(records)
 	return &Piece{p: p, now: time.Now(), records: records, writes: writes, err: err}
 }

@@ -33,6 +33,19 @@ type Body interface {
 	Append(dst []byte) []byte
 }
 
+// Records are what is to be written, in order. They say the same each time, and are asked by several goroutines at once.
+type Records interface {
+	Len() int
+	// Get makes r the record i, counted from 0.
+	Get(i int, r *Record)
+}
+
+// List is records that are in memory as such.
+type List []Record
+
+func (l List) Len() int             { return len(l) }
+func (l List) Get(i int, r *Record) { *r = l[i] }
+
 // bodySize is the length of the record's body, or about that if it has a Body.
 func (r *Record) bodySize() int {
 	if r.Body != nil {

@@ -30,7 +30,7 @@ const abortPatience = 3 * time.Second
 // What is committed becomes visible to readers some milliseconds after Commit returns, and not in all partitions at the
 // same moment.
 func (p *Producer) Commit(ctx context.Context, records []Record) error {
-	return p.Begin().Commit(ctx, records)
+	return p.Begin().Commit(ctx, List(records))
 }
 
 // A Transaction is one that is written in several pieces: those of a large one need not be in memory together, and are on
@@ -54,11 +54,11 @@ func (p *Producer) Begin() *Transaction { return &Transaction{p: p, added: map[t
 func (t *Transaction) Write(ctx context.Context, piece *Piece) error {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
-	return t.end(fmt.Sprintf("write %d records", len(piece.records)), t.add(ctx, piece))
+	return t.end(fmt.Sprintf("write %d records", piece.records.Len()), t.add(ctx, piece))
 }
 
 // Commit writes the last piece, and commits all of them: as [Producer.Commit] does.
-func (t *Transaction) Commit(ctx context.Context, records []Record) error {
+func (t *Transaction) Commit(ctx context.Context, records Records) error {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	err := t.add(ctx, t.p.newPiece(records))
@@ -69,7 +69,7 @@ func (t *Transaction) Commit(ctx context.Context, records []Record) error {
 		t.ended = errCommitted
 		return nil
 	}
-	return t.end(fmt.Sprintf("commit %d records", len(records)), err)
+	return t.end(fmt.Sprintf("commit %d records", records.Len()), err)
 }
 
 // Abort ends the transaction without committing it. Where the coordinator does not answer, the producer's next transaction or
@@ -109,7 +109,7 @@ func (t *Transaction) add(ctx context.Context, piece *Piece) error {
 		return t.ended
 	case t.begun() && p.current != t: // what is open is not ours
 		return joined(ErrAborted, errOvertaken)
-	case len(piece.records) == 0:
+	case piece.records.Len() == 0:
 		return nil
 	case p.state == stateNew:
 		return ErrNotInitialized

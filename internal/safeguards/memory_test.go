@@ -29,9 +29,9 @@ func memory() []safeguard {
 	}, {
 		name:   "events and checkpoint in one transaction",
 		breaks: "the checkpoint covers events that are not told, and nobody will tell them",
-		edits: []edit{{workerPkg + "/pipeline.go", "\tif s.batch.records, err = s.memory.AppendRecords", "\tevents := len(s.batch.records)\n\tif s.batch.records, err = s.memory.AppendRecords"},
-			{workerPkg + "/pipeline.go", "return s.worker.gate.Turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })",
-				"if err := tx.Commit(ctx, s.batch.records[events:]); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn s.producer.Commit(ctx, s.batch.records[:events])"}},
+		edits: []edit{{workerPkg + "/pipeline.go", "return s.worker.gate.Turn(ctx, func() error { return tx.Commit(ctx, &s.batch.piece) })",
+			"state := s.batch.state\n\t\tif err := tx.Commit(ctx, kafkatx.List(state)); err != nil {\n\t\t\treturn err\n\t\t}\n\t\ts.batch.state = nil\n\t\treturn s.producer.Begin().Commit(ctx, &s.batch.piece)"},
+			{workerPkg + "/pipeline.go", "\t\"attemptstream/internal/complete\"\n", "\t\"attemptstream/internal/complete\"\n\t\"attemptstream/internal/kafkatx\"\n"}},
 		fails: []suite{tests(workerPkg, "TestCrashAndTakeover/embedded/EndTxn sent, under way")},
 		first: true,
 	}, {

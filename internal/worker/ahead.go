@@ -85,7 +85,7 @@ func (s *session) launch(ctx context.Context) {
 	s.ahead.flights = append(s.ahead.flights, f)
 	go func() {
 		defer close(f.landed)
-		encoded := tx.Encode(f.piece.records)
+		encoded := tx.Encode(&f.piece)
 		if before != nil {
 			<-before.landed
 		}

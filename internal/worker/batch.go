@@ -65,13 +65,43 @@ type batch struct {
 	key        []byte
 }
 
-// A piece is what of a batch is written at once. Its memory is used again.
+// A piece is what of a batch is written at once, as [kafkatx.Records]. Its memory is used again.
 type piece struct {
-	records []kafkatx.Record
-	entries int                // how many of records are not the state's, which come last
-	bodies  []body             // of the events; those that records point at stay where they are when it grows
-	answers []*complete.Answer // that the events are of
+	topic   string // of the events
+	entries []entry
+	letters []kafkatx.Record   // those of entries that are dead letters
+	state   []kafkatx.Record   // come last
+	answers []*complete.Answer // that entries are of
 	size    int                // about how much of keys, values and headers it holds
+}
+
+// An entry of an answer is an event, which is rendered where its record is put into a batch of Kafka's, or a dead letter.
+// There are many at a time, so they are small. The attempt must not change before.
+type entry struct {
+	form      *event.Form // nil: it is a letter
+	attempt   *attempt.Attempt
+	size      int32 // about how many bytes; of a letter its place in letters
+	partition int32
+}
+
+func (e *entry) Size() int                { return int(e.size) }
+func (e *entry) Append(dst []byte) []byte { return e.form.AppendBody(dst, e.attempt) }
+
+// Len is how many records the piece has.
+func (p *piece) Len() int { return len(p.entries) + len(p.state) }
+
+// Get makes r one of them.
+func (p *piece) Get(i int, r *kafkatx.Record) {
+	if i >= len(p.entries) {
+		*r = p.state[i-len(p.entries)]
+		return
+	}
+	e := &p.entries[i]
+	if e.form == nil {
+		*r = p.letters[e.size]
+		return
+	}
+	*r = kafkatx.Record{Topic: p.topic, Partition: int(e.partition), Time: e.form.ObservedAt(), Body: e}
 }
 
 // empty gives up what the piece holds, and keeps its memory. Nobody may hold on to its records and attempts any more.
@@ -80,24 +110,23 @@ func (b *batch) empty(p *piece) {
 		b.release(a)
 	}
 	clear(p.answers)
-	p.answers = p.answers[:0]
-	clear(p.records)
-	clear(p.bodies)
-	p.records, p.bodies, p.entries, p.size = p.records[:0], p.bodies[:0], 0, 0
+	clear(p.entries)
+	clear(p.letters)
+	clear(p.state)
+	*p = piece{entries: p.entries[:0], letters: p.letters[:0], state: p.state[:0], answers: p.answers[:0]}
 }
 
 // blame makes an error that is one entry's an entryError.
 func (p *piece) blame(err error) error {
 	var large *kafkatx.RecordTooLargeError
-	if !errors.As(err, &large) || large.Index >= p.entries {
+	if !errors.As(err, &large) || large.Index >= len(p.entries) {
 		return err // a record of the state's
 	}
-	r := &p.records[large.Index]
-	entry := complete.Identity{Raw: string(r.Value)}
-	if b, ok := r.Body.(*body); ok {
-		entry = complete.IdentityOf(b.attempt)
+	e := &p.entries[large.Index]
+	if e.form == nil {
+		return &entryError{entry: complete.Identity{Raw: string(p.letters[e.size].Value)}, record: large, err: err}
 	}
-	return &entryError{entry: entry, record: large, err: err}
+	return &entryError{entry: complete.IdentityOf(e.attempt), record: large, err: err}
 }
 
 // An entryError is an entry that Kafka does not take.
@@ -110,30 +139,16 @@ type entryError struct {
 func (e *entryError) Error() string { return e.err.Error() }
 func (e *entryError) Unwrap() error { return e.err }
 
-// A body is an event that is rendered where its record is put into a batch of Kafka's. The attempt must not change before.
-type body struct {
-	form    *event.Form
-	attempt *attempt.Attempt
-	size    int // about how many bytes: known where the attempt is at hand, which it is not any more when batches are cut
-}
-
-func (b *body) Size() int                { return b.size }
-func (b *body) Append(dst []byte) []byte { return b.form.AppendBody(dst, b.attempt) }
-
 // event adds an event that is observed as o is, of the attempt a, which must not change before the batch is reset.
 func (b *batch) event(o *event.Observation, a *attempt.Attempt) {
 	if b.form == nil || !b.form.Fits(o) {
 		b.form, b.formCounts = b.encoder.Form(o), b.of(o.State)
 	}
-	b.bodies = append(b.bodies, body{b.form, a, b.form.BodySize(a)})
-	body := &b.bodies[len(b.bodies)-1]
 	b.key = event.AppendKey(b.key[:0], a.ID)
-	b.add(kafkatx.Record{
-		Topic:     b.topics.Events.Name,
-		Partition: event.Partition(b.key, b.topics.Events.Partitions),
-		Time:      o.ObservedAt,
-		Body:      body,
-	}, body.size)
+	partition := event.Partition(b.key, b.topics.Events.Partitions)
+	size := b.form.BodySize(a)
+	b.topic = b.topics.Events.Name
+	b.add(entry{form: b.form, attempt: a, size: int32(size), partition: int32(partition)}, size)
 	b.formCounts.Events++
 }
 
@@ -174,21 +189,21 @@ func (b *batch) letter(d *event.DeadLetter) {
 	for _, h := range d.Headers() {
 		headers = append(headers, kafka.Header(h))
 	}
-	b.add(kafkatx.Record{
+	b.add(entry{size: int32(len(b.letters))}, len(d.Raw))
+	b.letters = append(b.letters, kafkatx.Record{
 		Topic:     b.topics.DLQ.Name,
 		Partition: event.Partition(key, b.topics.DLQ.Partitions),
 		Key:       key,
 		Value:     []byte(d.Raw),
 		Headers:   headers,
-	}, len(d.Raw))
+	})
 	b.of(d.State).Dead++
 }
 
-func (b *batch) add(r kafkatx.Record, size int) {
+func (b *batch) add(e entry, size int) {
 	b.bytes += size
 	b.size += size
-	b.records = append(b.records, r)
-	b.entries++
+	b.entries = append(b.entries, e)
 }
 
 // window counts a window that was read, in which the API showed these answers. They are the batch's from now on.
@@ -215,7 +230,7 @@ func (b *batch) next() piece {
 	p := b.piece
 	last := len(b.spare) - 1
 	if last < 0 {
-		b.piece = piece{records: make([]kafkatx.Record, 0, len(p.records)), bodies: make([]body, 0, len(p.bodies))} // about as many
+		b.piece = piece{entries: make([]entry, 0, len(p.entries))} // about as many
 		return p
 	}
 	b.piece, b.spare[last] = b.spare[last], piece{}

@@ -255,7 +255,7 @@ func (s *session) commit(ctx context.Context) error { return s.commitBeside(ctx,
 
 // commitBeside is commit while q goes on reading.
 func (s *session) commitBeside(ctx context.Context, q *queue) error {
-	if s.ahead.open() && s.batch.entries > 0 {
+	if s.ahead.open() && len(s.batch.entries) > 0 {
 		s.launch(ctx)
 	}
 	if err := s.land(q, 0); err != nil {
@@ -270,12 +270,12 @@ func (s *session) commitBeside(ctx context.Context, q *queue) error {
 		s.settled(Commit{})
 		return nil
 	}
-	if s.batch.records, err = s.memory.AppendRecords(s.batch.records); err != nil {
+	if s.batch.state, err = s.memory.AppendRecords(s.batch.state); err != nil {
 		return err
 	}
 	tx := s.begin()
 	err = q.during(func() error {
-		return s.worker.gate.Turn(ctx, func() error { return tx.Commit(ctx, s.batch.records) })
+		return s.worker.gate.Turn(ctx, func() error { return tx.Commit(ctx, &s.batch.piece) })
 	})
 	took := s.ended(err)
 	if err != nil {
