@@ -21,9 +21,18 @@ func (s *Set) SetAccounts(accounts []attempt.Account) {
 	}
 }
 
+// of counts something of an account that has series.
+func (s *Set) of(account attempt.Account, count func(name string)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.accounts[account] {
+		count(string(account))
+	}
+}
+
 // begin shows everything that can be counted of an account as 0.
 func (c *counters) begin(account attempt.Account) {
-	c.lateAge.begin(account)
+	c.lateAge.WithLabelValues(string(account))
 	for _, t := range c.tallies() {
 		t.begin(account)
 	}
@@ -31,7 +40,7 @@ func (c *counters) begin(account attempt.Account) {
 
 // end shows nothing of an account any more.
 func (c *counters) end(account attempt.Account) {
-	c.lateAge.end(account)
+	c.lateAge.DeleteLabelValues(string(account))
 	for _, t := range c.tallies() {
 		t.end(account)
 	}

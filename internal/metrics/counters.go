@@ -62,7 +62,7 @@ type counters struct {
 	requestTime     *prometheus.HistogramVec
 	waits           *tally
 	attempts        *tally
-	lateAge         *ages
+	lateAge         *prometheus.HistogramVec
 	nearLimit       *tally
 	cameBack        *tally
 	replayed        *tally
@@ -92,9 +92,10 @@ func newCounters(states []attempt.State) counters {
 		attempts: newTally("attempts_total",
 			"Entries of answers by what became of them. told: an event, also of a replay; known: told before; dead: a dead letter. Their sum is what was seen, but for dead letters seen again.",
 			state, label{labelOutcome, attemptOutcomes()}),
-		lateAge: newAges("late_arrival_age_seconds",
-			"Seconds between the end of its window and the moment when an event was found that covered time had not shown before, or that lay in a gap. STREAM_LOOKBACK has to be well above the highest bucket in use.",
-			60, 300, 900, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2592000),
+		lateAge: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "late_arrival_age_seconds",
+			Help:    "Seconds between the end of its window and the moment when an event was found that covered time had not shown before, or that lay in a gap. STREAM_LOOKBACK has to be well above the highest bucket in use.",
+			Buckets: []float64{60, 300, 900, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2592000},
+		}, []string{labelAccount}),
 		nearLimit: newTally("late_arrivals_near_limit_total",
 			"Late events that were older than half of STREAM_LOOKBACK when they were found. Any is a reason to raise it: others may come after it, and are not found."),
 		cameBack: newTally("came_back_total",
@@ -119,18 +120,8 @@ func (c *counters) tallies() []*tally {
 	return []*tally{c.requests, c.waits, c.attempts, c.nearLimit, c.cameBack, c.replayed, c.truncated, c.transactions, c.fences}
 }
 
-// all are those of accounts.
 func (c *counters) all() []prometheus.Collector {
-	all := []prometheus.Collector{c.lateAge}
-	for _, t := range c.tallies() {
-		all = append(all, t)
-	}
-	return all
-}
-
-// texts are the same as text.
-func (c *counters) texts() []texter {
-	all := []texter{c.lateAge}
+	all := []prometheus.Collector{c.requestTime, c.lateAge, c.transactionTime}
 	for _, t := range c.tallies() {
 		all = append(all, t)
 	}
@@ -188,13 +179,15 @@ func (s *Set) Told(c worker.Commit) {
 	}
 	s.cameBack.add(c.Account, float64(c.CameBack))
 	s.replayed.add(c.Account, float64(c.Replayed))
-	for _, by := range c.LateBy {
-		// A clock that was set back must not make the histogram's sum smaller.
-		s.lateAge.observe(c.Account, max(0, by).Seconds())
-		if limit := s.config.Schedule.Lookback; limit > 0 && by > limit/2 {
-			s.nearLimit.add(c.Account, 1)
+	s.of(c.Account, func(account string) {
+		for _, by := range c.LateBy {
+			// A clock that was set back must not make the histogram's sum smaller.
+			s.lateAge.WithLabelValues(account).Observe(max(0, by).Seconds())
+			if limit := s.config.Schedule.Lookback; limit > 0 && by > limit/2 {
+				s.nearLimit.add(c.Account, 1)
+			}
 		}
-	}
+	})
 }
 
 // Fenced counts that an account was lost.

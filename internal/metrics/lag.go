@@ -81,8 +81,8 @@ func (s *Set) WatchLag(c LagConfig) (*LagWatch, error) {
 			labelGroup, labelPartition),
 		members: desc("consumer_group_members", "Consumers in the group. 0 with a lag: nobody reads for it.", labelGroup),
 	}
-	if err := s.share(w); err != nil {
-		return nil, err
+	if err := s.registry.Register(w); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return w, nil
 }

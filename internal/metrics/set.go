@@ -34,12 +34,10 @@ type Config struct {
 // A Set is all metrics of one worker, in a registry of its own. It is the worker's Meter.
 type Set struct {
 	config   Config
-	registry *prometheus.Registry // of all
-	shared   *prometheus.Registry // of what is not said of each account
-	texts    []texter             // of what is
+	registry *prometheus.Registry
 	counters
 
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	accounts map[attempt.Account]bool // that have series
 }
 
@@ -50,15 +48,8 @@ func New(c Config, registry *prometheus.Registry) (*Set, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Set{config: c, registry: registry, shared: prometheus.NewRegistry(), counters: newCounters(c.Schedule.States)}
-	s.texts = s.counters.texts()
-	for _, collector := range s.counters.all() {
-		if err := registry.Register(collector); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	for _, collector := range []prometheus.Collector{
-		s.requestTime, s.transactionTime,
+	s := &Set{config: c, registry: registry, counters: newCounters(c.Schedule.States)}
+	for _, collector := range append(s.counters.all(),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		constant("build_info", "Always 1. The labels say what runs: compare them between replicas after a rollout.",
@@ -69,37 +60,27 @@ func New(c Config, registry *prometheus.Registry) (*Set, error) {
 			nil, c.Schedule.PollInterval.Seconds()),
 		constant("lookback_seconds", "STREAM_LOOKBACK in seconds, for rules: what becomes visible later than that is not found. 0: covered time is not read again.",
 			nil, c.Schedule.Lookback.Seconds()),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "accounts_file_ok",
-			Help: "1 if the accounts that are read are those of IMOCHA_ACCOUNTS_FILE, 0 while the file cannot be taken and the list as it was stays in force; the log says what is wrong. Always 1 without such a file."},
-			func() float64 { return zeroOrOne(c.ListOK == nil || c.ListOK()) }),
-	} {
-		if err := s.share(collector); err != nil {
-			return nil, err
+	) {
+		if err := registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
 	for _, state := range c.Schedule.States {
 		s.requestTime.WithLabelValues(string(state))
 	}
 	s.SetAccounts(c.Accounts)
+	if err := registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "accounts_file_ok",
+		Help: "1 if the accounts that are read are those of IMOCHA_ACCOUNTS_FILE, 0 while the file cannot be taken and the list as it was stays in force; the log says what is wrong. Always 1 without such a file."},
+		func() float64 { return zeroOrOne(c.ListOK == nil || c.ListOK()) })); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	return s, nil
 }
 
-// Watch adds what the worker's progress says, before the first scrape. It is asked at every one, and must answer at once.
+// Watch adds what the worker's progress says. It is asked at every scrape, and must answer at once.
 func (s *Set) Watch(progress func() []worker.Progress) error {
-	g := newGauges(s.config.Ready, s.config.Now, progress)
-	if err := s.registry.Register(g); err != nil {
+	if err := s.registry.Register(newGauges(s.config.Ready, s.config.Now, progress)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
-	}
-	s.texts = append(s.texts, g)
-	return nil
-}
-
-// share registers what is not said of each account.
-func (s *Set) share(c prometheus.Collector) error {
-	for _, r := range []*prometheus.Registry{s.registry, s.shared} {
-		if err := r.Register(c); err != nil {
-			return fmt.Errorf("register metrics: %w", err)
-		}
 	}
 	return nil
 }

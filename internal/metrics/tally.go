@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"maps"
 	"slices"
 	"sync"
 
@@ -14,9 +13,8 @@ import (
 // a number for each combination of these, where the library's vectors keep half a KiB: there may be many accounts, and most
 // of the numbers stay zero.
 type tally struct {
-	family
+	desc         *prometheus.Desc
 	combinations [][]string // of the values of the labels behind the account
-	pairs        [][]string // the same with their names
 
 	mu     sync.Mutex
 	counts map[attempt.Account][]float64 // in the order of combinations
@@ -24,20 +22,19 @@ type tally struct {
 
 // newTally is a tally that counts nothing yet. Labels are given with all values that they can have.
 func newTally(name, help string, labels ...label) *tally {
-	t := &tally{combinations: [][]string{nil}, pairs: [][]string{nil}, counts: map[attempt.Account][]float64{}}
-	var names []string
+	t := &tally{combinations: [][]string{nil}, counts: map[attempt.Account][]float64{}}
+	names := []string{labelAccount}
 	for _, l := range labels {
 		names = append(names, l.name)
-		var longer, pairs [][]string
-		for i, c := range t.combinations {
+		var longer [][]string
+		for _, c := range t.combinations {
 			for _, value := range l.values {
 				longer = append(longer, append(slices.Clone(c), value))
-				pairs = append(pairs, append(slices.Clone(t.pairs[i]), l.name, value))
 			}
 		}
-		t.combinations, t.pairs = longer, pairs
+		t.combinations = longer
 	}
-	t.family = newFamily(prometheus.CounterValue, name, help, names...)
+	t.desc = desc(name, help, names...)
 	return t
 }
 
@@ -70,26 +67,16 @@ func (t *tally) add(account attempt.Account, n float64, values ...string) {
 	}
 }
 
+// Describe sends the descriptor.
+func (t *tally) Describe(ch chan<- *prometheus.Desc) { ch <- t.desc }
+
 // Collect sends the values of this moment.
 func (t *tally) Collect(ch chan<- prometheus.Metric) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for account, counts := range t.counts {
 		for i, c := range t.combinations {
-			ch <- prometheus.MustNewConstMetric(t.desc, t.kind, counts[i], append([]string{string(account)}, c...)...)
-		}
-	}
-}
-
-func (t *tally) text(to *text) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.counts) > 0 {
-		to.begin(t.name, t.help, "counter")
-	}
-	for _, account := range slices.Sorted(maps.Keys(t.counts)) {
-		for i, pairs := range t.pairs {
-			to.sample(t.name, string(account), t.counts[account][i], pairs...)
+			ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue, counts[i], append([]string{string(account)}, c...)...)
 		}
 	}
 }
