@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"attemptstream/internal/kafkatx"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/endtxn"
+	"github.com/segmentio/kafka-go/protocol/initproducerid"
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
 )
 
@@ -125,6 +127,25 @@ func (f *faults) on(kind string, nth int, handle func(ctx context.Context, req p
 		res, err := handle(ctx, req, send)
 		return true, res, err
 	})
+}
+
+// raises counts the epochs that brokers give out from now on. They refuse to while they still write the end of a transaction, and are
+// asked again.
+func (f *faults) raises() *atomic.Int32 {
+	n := new(atomic.Int32)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hooks = append(f.hooks[:len(f.hooks):len(f.hooks)], func(ctx context.Context, kind string, _ protocol.Message, send sender) (bool, protocol.Message, error) {
+		if kind != "InitProducerId" {
+			return false, nil, nil
+		}
+		res, err := send(ctx)
+		if r, ok := res.(*initproducerid.Response); ok && r.ErrorCode == 0 {
+			n.Add(1)
+		}
+		return true, res, err
+	})
+	return n
 }
 
 // loseRequest makes the nth request of a kind fail without reaching the broker.
