@@ -66,18 +66,18 @@ func (c *codecs) appendBatch(
 	start := len(dst)
 	dst = append(dst, make([]byte, batchHeaderSize)...)
 
-	var first Record
-	records.Get(int(entries[0].at), &first)
-	base := millis(first.Time, now) // what the other times are relative to
+	var r Record
+	records.Get(int(entries[0].at), &r)
+	base := millis(r.Time, now) // what the other times are relative to
 	latest := base
 	if codec == 0 {
-		dst, latest = appendRecords(dst, records, entries, 0, base, now)
+		dst, latest = appendRecords(dst, &r, records, entries, 0, base, now)
 	} else {
 		dst, err = c.compress(dst, codec, func(w io.Writer) error {
 			for from := 0; from < len(entries); {
 				to := chunk(entries, from)
 				var last int64
-				scratch, last = appendRecords(scratch[:0], records, entries[from:to], int64(from), base, now)
+				scratch, last = appendRecords(scratch[:0], &r, records, entries[from:to], int64(from), base, now)
 				if _, err := w.Write(scratch); err != nil {
 					return err
 				}
@@ -128,13 +128,14 @@ func chunk(entries []entry, from int) (to int) {
 	return from
 }
 
-// appendRecords appends those of a batch's records that begin with its number from, and whose times are relative to base. It
-// returns the latest time.
-func appendRecords(dst []byte, records Records, entries []entry, from, base int64, now time.Time) (_ []byte, latest int64) {
-	var r Record
+// appendRecords appends those of a batch's records that begin with its number from, and whose times are relative to base, one after
+// the other in r. It returns the latest time.
+func appendRecords(
+	dst []byte, r *Record, records Records, entries []entry, from, base int64, now time.Time,
+) (_ []byte, latest int64) {
 	latest = base
 	for i, e := range entries {
-		records.Get(int(e.at), &r)
+		records.Get(int(e.at), r)
 		t := millis(r.Time, now)
 		latest = max(latest, t)
 		dst = r.append(dst, int(e.size), from+int64(i), t-base)
