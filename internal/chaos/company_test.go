@@ -37,6 +37,7 @@ func newCompany(t testing.TB, names []string, perDay float64) *company {
 	}
 	c.sim.SetKeys(keys)
 	delete(c.set, "IMOCHA_API_KEY")
+	c.set["IMOCHA_REQUEST_TIMEOUT"] = "30s" // nothing hangs here: where a busy machine let a state's answer come too late, it would be told late
 	c.set["STREAM_START_AT"], c.set["STREAM_SETTLE_DELAY"], c.set["STREAM_LOOKBACK"] = c.from.Format(time.RFC3339), "1s", "0"
 	return c
 }
