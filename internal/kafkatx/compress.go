@@ -79,7 +79,7 @@ func (c *codecs) compress(dst []byte, codec kafka.Compression, fill func(io.Writ
 
 // compressor is one that nobody uses.
 func (c *codecs) compressor(codec kafka.Compression) (compressor, error) {
-	if codec < 0 || int(codec) >= len(c.compressors) {
+	if codec <= 0 || int(codec) >= len(c.compressors) {
 		return nil, fmt.Errorf("unknown compression %d", codec)
 	}
 	if w, ok := c.compressors[codec].Get().(compressor); ok {
@@ -96,10 +96,9 @@ func (c *codecs) compressor(codec kafka.Compression) (compressor, error) {
 		// Kafka's Java reader takes independent blocks only, which is what this library writes.
 		w := lz4.NewWriter(nil)
 		return w, w.Apply(lz4.ChecksumOption(false), lz4.BlockSizeOption(lz4.Block256Kb))
-	case kafka.Snappy:
+	default: // kafka.Snappy
 		return &xerial{}, nil
 	}
-	return nil, fmt.Errorf("unknown compression %d", codec)
 }
 
 // decompress appends what src unfolds to to dst.

@@ -114,8 +114,7 @@ func (w *partitionWrite) encode(p *Producer, b *batch, records Records, now time
 	if p.codec == 0 {
 		wire = slices.Grow(wire, batchHeaderSize+b.size) // once, not step by step
 	}
-	wire, scratch, err := p.client.codecs.appendBatch(wire, scratch, p.codec, now,
-		records, w.entries[b.from:b.to])
+	wire, scratch, err := p.client.codecs.appendBatch(wire, scratch, p.codec, now, records, w.entries[b.from:b.to])
 	p.client.buffers.put(scratch)
 	if err != nil {
 		return joined(ErrRejected, err)
