@@ -81,7 +81,7 @@ func (a *app) audit(c *cobra.Command, g *auditing) error {
 		return usage(c, err)
 	}
 	if a.getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
+		debug.SetGCPercent(garbageLimit.Percent)
 	}
 	ctx := c.Context()
 	a, screen := a.onScreen()

@@ -56,7 +56,7 @@ func BenchmarkIndex(b *testing.B) {
 	}
 }
 
-// commandGarbage is GOGC as the command sets it.
+// commandGarbage is GOGC as the command has it where much is in use.
 const commandGarbage = 50
 
 func benchIndex(b *testing.B, n int64, id func(int64) int64) {
