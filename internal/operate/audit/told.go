@@ -12,15 +12,8 @@ import (
 // readTopic keeps what is told: the events since the range began, and all dead letters.
 func (r *run) readTopic(ctx context.Context) error {
 	total := int64(0)
-	for _, l := range []struct {
-		log    *log
-		events bool
-	}{{r.events, true}, {r.dlq, false}} {
-		topic := r.Topics.DLQ
-		if l.events {
-			topic = r.Topics.Events
-		}
-		n, err := l.log.left(ctx, topic)
+	for _, l := range []*log{r.events, r.dlq} {
+		n, err := l.left(ctx)
 		if err != nil {
 			return err
 		}

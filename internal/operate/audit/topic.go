@@ -7,11 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
 	"attemptstream/internal/attempt"
 	"attemptstream/internal/dedupe"
 	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/operate/offsets"
 	"attemptstream/internal/state"
 	"attemptstream/internal/topics"
 )
@@ -20,8 +19,6 @@ const (
 	// clockMargin is how far the clock of a worker may be behind that of the API: so much earlier than the range begins the
 	// reading of its events. Where a clock is further off, what seems to be missing is still looked for before that.
 	clockMargin = time.Hour
-	// kafkaPatience is how long Kafka may be away, for requests that have no patience of their own.
-	kafkaPatience = 30 * time.Second
 	// hiddenPatience is how long events may be hidden by an open transaction, which is longer than a transaction of a worker
 	// that has died stays open.
 	hiddenPatience = 90 * time.Second
@@ -31,32 +28,29 @@ const (
 
 // A log is where a topic's partitions are to be read.
 type log struct {
-	client *kafkatx.Client
-	topic  string
-	first  []int64 // offset that is there
-	begin  []int64 // offset to read from
-	next   []int64 // offset that was not read yet
+	client  *kafkatx.Client
+	topic   string
+	offsets *offsets.Topic
+	first   []int64 // offset that is there
+	begin   []int64 // offset to read from
+	next    []int64 // offset that was not read yet
 }
 
 // openLog finds the offsets from which records are not older than since.
 func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, since time.Time) (*log, error) {
-	l := &log{client: client, topic: topic.Name}
+	l := &log{client: client, topic: topic.Name, offsets: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions}}
 	var err error
-	if l.first, err = listOffsets(ctx, client, topic, kafka.ReadCommitted, kafka.FirstOffsetOf, firstOffset); err != nil {
+	if l.first, err = l.offsets.Starts(ctx); err != nil {
 		return nil, err
 	}
-	ends, err := listOffsets(ctx, client, topic, kafka.ReadCommitted, kafka.LastOffsetOf, lastOffset)
+	ends, err := l.offsets.Stable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	byTime := func(partition int) kafka.OffsetRequest { return kafka.TimeOffsetOf(partition, since) }
-	if l.begin, err = listOffsets(ctx, client, topic, kafka.ReadCommitted, byTime, timeOffset); err != nil {
+	if l.begin, err = l.offsets.At(ctx, since, ends); err != nil {
 		return nil, err
 	}
 	for p := range l.begin {
-		if l.begin[p] < 0 { // none is that young
-			l.begin[p] = ends[p]
-		}
 		l.begin[p] = max(l.begin[p], l.first[p])
 	}
 	l.next = slices.Clone(l.begin)
@@ -64,8 +58,8 @@ func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, si
 }
 
 // left is how many offsets there are from where reading goes on to the last stable offsets.
-func (l *log) left(ctx context.Context, topic topics.Topic) (int64, error) {
-	ends, err := listOffsets(ctx, l.client, topic, kafka.ReadCommitted, kafka.LastOffsetOf, lastOffset)
+func (l *log) left(ctx context.Context) (int64, error) {
+	ends, err := l.offsets.Stable(ctx)
 	n := int64(0)
 	for p := range ends {
 		n += max(0, ends[p]-l.next[p])
@@ -99,7 +93,7 @@ func (h *hidden) String() string {
 // readAll is read up to the ends that the logs have at the time of the call: it waits for transactions that are open to end.
 // What is still hidden after a while is returned, nil if nothing is.
 func (l *log) readAll(ctx context.Context, fn func(kafkatx.Record) error) (*hidden, error) {
-	ends, err := listOffsets(ctx, l.client, topics.Topic{Name: l.topic, Partitions: len(l.next)}, kafka.ReadUncommitted, kafka.LastOffsetOf, lastOffset)
+	ends, err := l.offsets.Ends(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -169,71 +163,6 @@ func (l *log) kept(ctx context.Context, now time.Time) (time.Time, error) {
 
 // truncated tells whether records were deleted.
 func (l *log) truncated() bool { return slices.Max(l.first) > 0 }
-
-func firstOffset(o kafka.PartitionOffsets) int64 { return o.FirstOffset }
-func lastOffset(o kafka.PartitionOffsets) int64  { return o.LastOffset }
-
-// timeOffset is the only one that was asked for; -1: none is that young.
-func timeOffset(o kafka.PartitionOffsets) int64 {
-	for offset := range o.Offsets {
-		return offset
-	}
-	return -1
-}
-
-// listOffsets asks for an offset of each partition until Kafka answers for all.
-func listOffsets(
-	ctx context.Context, client *kafkatx.Client, topic topics.Topic, isolation kafka.IsolationLevel, of func(partition int) kafka.OffsetRequest,
-	offset func(kafka.PartitionOffsets) int64,
-) ([]int64, error) {
-	req := &kafka.ListOffsetsRequest{IsolationLevel: isolation, Topics: map[string][]kafka.OffsetRequest{}}
-	for p := range topic.Partitions {
-		req.Topics[topic.Name] = append(req.Topics[topic.Name], of(p))
-	}
-	deadline := time.Now().Add(kafkaPatience)
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		offsets, err := listOnce(ctx, client, topic, req, offset)
-		switch {
-		case err == nil:
-			return offsets, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case time.Now().After(deadline) || errors.Is(err, kafka.TopicAuthorizationFailed):
-			return nil, fmt.Errorf("ask for the offsets of topic %s: %w; check that KAFKA_BROKERS can be reached and that this user may read the topic",
-				topic.Name, err)
-		}
-		if t, ok := client.Kafka().Transport.(interface{ CloseIdleConnections() }); ok {
-			t.CloseIdleConnections() // a leader that has moved is found by fresh metadata only
-		}
-		if err := pause(ctx, wait); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func listOnce(
-	ctx context.Context, client *kafkatx.Client, topic topics.Topic, req *kafka.ListOffsetsRequest,
-	offset func(kafka.PartitionOffsets) int64,
-) ([]int64, error) {
-	res, err := client.Kafka().ListOffsets(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	offsets, seen := make([]int64, topic.Partitions), 0
-	for _, o := range res.Topics[topic.Name] {
-		if o.Error != nil {
-			return nil, o.Error
-		}
-		if o.Partition < len(offsets) {
-			offsets[o.Partition] = offset(o)
-			seen++
-		}
-	}
-	if seen != len(offsets) {
-		return nil, fmt.Errorf("%d of %d partitions answered", seen, len(offsets))
-	}
-	return offsets, nil
-}
 
 // checkpoints are the newest committed ones of all accounts: their records' values.
 func checkpoints(ctx context.Context, client *kafkatx.Client, topic topics.Topic) (map[attempt.Account][]byte, error) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+
+	"attemptstream/internal/operate/offsets"
 )
 
 // committed are the offsets that a group has committed, by partition; those without one are missing.
@@ -79,24 +81,6 @@ func listOffsets(
 	ctx context.Context, client *kafka.Client, topic string, level kafka.IsolationLevel, requests []kafka.OffsetRequest,
 ) (map[int]kafka.PartitionOffsets, error) {
 	return ask(ctx, client, fmt.Sprintf("ask for offsets of topic %q", topic), func(ctx context.Context) (map[int]kafka.PartitionOffsets, error) {
-		res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-			Topics: map[string][]kafka.OffsetRequest{topic: requests}, IsolationLevel: level,
-		})
-		if err != nil {
-			return nil, err
-		}
-		found := make(map[int]kafka.PartitionOffsets)
-		for _, p := range res.Topics[topic] {
-			if p.Error != nil {
-				return nil, fmt.Errorf("partition %d: %w", p.Partition, p.Error)
-			}
-			found[p.Partition] = p
-		}
-		for _, r := range requests {
-			if _, ok := found[r.Partition]; !ok {
-				return nil, fmt.Errorf("the answer has no partition %d", r.Partition)
-			}
-		}
-		return found, nil
+		return offsets.Ask(ctx, client, topic, level, requests)
 	})
 }

@@ -25,7 +25,7 @@ func (t *tail) beginLast(ctx context.Context) error {
 	if t.query.Last == 0 {
 		return nil
 	}
-	starts, err := t.starts(ctx)
+	starts, err := t.offsets.Starts(ctx)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"attemptstream/internal/kafkatx"
+	"attemptstream/internal/operate/offsets"
 	"attemptstream/internal/topics"
 )
 
@@ -42,7 +43,10 @@ var ErrEnough = errors.New("no more records are wanted")
 // Run calls each with the records that q asks for. The record and its memory are valid only during the call; calls do
 // not overlap. With Follow it returns nil when ctx ends, otherwise ctx's error.
 func Run(ctx context.Context, client *kafkatx.Client, topic topics.Topic, q Query, each func(kafkatx.Record) error) error {
-	t := &tail{client: client, topic: topic, query: q, each: each}
+	t := &tail{
+		client: client, topic: topic, query: q, each: each,
+		offsets: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions},
+	}
 	err := t.run(ctx)
 	switch {
 	case errors.Is(err, ErrEnough):
@@ -59,6 +63,8 @@ type tail struct {
 	topic  topics.Topic
 	query  Query
 	each   func(kafkatx.Record) error
+
+	offsets *offsets.Topic
 
 	next  []int64 // by partition: what comes first
 	until []int64 // by partition: where a range with an end ends
@@ -82,11 +88,11 @@ const late = 10 * time.Minute
 // begin finds where every partition begins and ends.
 func (t *tail) begin(ctx context.Context) error {
 	var err error
-	if t.until, err = t.stable(ctx); err != nil {
+	if t.until, err = t.offsets.Stable(ctx); err != nil {
 		return err
 	}
 	if !t.query.To.IsZero() {
-		ends, err := t.at(ctx, t.query.To.Add(late))
+		ends, err := t.offsets.At(ctx, t.query.To.Add(late), t.until)
 		if err != nil {
 			return err
 		}
@@ -97,7 +103,7 @@ func (t *tail) begin(ctx context.Context) error {
 	if t.query.From.IsZero() {
 		return t.beginLast(ctx)
 	}
-	t.next, err = t.at(ctx, t.query.From)
+	t.next, err = t.offsets.At(ctx, t.query.From, t.until)
 	return err
 }
 
@@ -118,7 +124,7 @@ func (t *tail) follow(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		last := t.ended()
-		ends, err := t.stable(ctx)
+		ends, err := t.offsets.Stable(ctx)
 		if err != nil {
 			return err
 		}
