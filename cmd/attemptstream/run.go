@@ -36,7 +36,7 @@ be taken whole changes nothing. With --once the list at the start counts.`,
 }
 
 // garbageLimit is how much garbage may pile up: the usual 100 percent would double the memory. With half of what is in use alone, a
-// backfill would take 42 MiB instead of 52, and a tenth more of the processor.
+// backfill would take 42 MiB instead of 52, and a fourteenth more of the processor.
 var garbageLimit = garbage.Limit{Percent: 50, Bytes: 16 << 20, Within: time.Second}
 
 func (a *app) run(ctx context.Context, once bool) error {
