@@ -3,6 +3,7 @@
 package brokertest
 
 import (
+	"net"
 	"os"
 	"testing"
 
@@ -41,6 +42,19 @@ func Embedded(t testing.TB) []string {
 		}
 	})
 	return []string{b.Addr()}
+}
+
+// Nowhere is an address at which nobody listens.
+func Nowhere(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }
 
 // Logger writes to the test's log if ATTEMPTSTREAM_TEST_LOG is set: it is much.

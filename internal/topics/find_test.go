@@ -3,13 +3,13 @@ package topics_test
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/topics"
 )
@@ -75,19 +75,12 @@ func TestFindNeedsOnlyDescribe(t *testing.T) {
 // Brokers that are away are waited for as long as the context lasts, and named.
 func TestFindNamesBrokersThatAreAway(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
+	addr := brokertest.Nowhere(t)
 	client := kafkatx.NewClient(kafkatx.Config{Brokers: []string{addr}})
 	defer client.Close()
-	_, err = topics.Find(ctx, client.Kafka(), "attempts")
+	_, err := topics.Find(ctx, client.Kafka(), "attempts")
 	if !errors.Is(err, topics.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}

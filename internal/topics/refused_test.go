@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	franzplain "github.com/twmb/franz-go/pkg/sasl/plain"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/kafkatx"
 	"attemptstream/internal/topics"
 )
@@ -141,19 +142,12 @@ func TestEnsureWaitsForBrokers(t *testing.T) {
 
 func TestEnsureNamesBrokersThatAreAway(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := brokertest.Nowhere(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	client := kafkatx.NewClient(kafkatx.Config{Brokers: []string{addr, "127.0.0.1:1"}})
 	defer client.Close()
-	_, err = topics.Ensure(ctx, client.Kafka(), topics.Config{Topic: "attempts", Partitions: 1})
+	_, err := topics.Ensure(ctx, client.Kafka(), topics.Config{Topic: "attempts", Partitions: 1})
 	if !errors.Is(err, topics.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}

@@ -130,14 +130,7 @@ func TestWrongPath(t *testing.T) {
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	w := badWorld(t, brokertest.Embedded(t), imochasim.Config{})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := brokertest.Nowhere(t)
 	w.url = "http://" + addr
 	logs := newLog()
 	s := w.play(w.worker(nil, logs.use))
@@ -149,6 +142,7 @@ func TestConnectionRefused(t *testing.T) {
 	}
 	logs.mustMention(t, "could not be read and is tried again", "connection refused")
 	server := httptest.NewUnstartedServer(w.sim)
+	var err error
 	if server.Listener, err = net.Listen("tcp", addr); err != nil {
 		t.Fatal(err)
 	}

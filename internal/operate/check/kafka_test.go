@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
+	"attemptstream/internal/brokertest"
 	"attemptstream/internal/console"
 	"attemptstream/internal/kafkatest"
 	"attemptstream/internal/operate/check"
@@ -234,21 +235,15 @@ func TestKafkaIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { frozen.Close() })
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, []string{frozen.Addr().String(), closed.Addr().String()})
+	closed := brokertest.Nowhere(t)
+	w := newWorld(t, []string{frozen.Addr().String(), closed})
 	began := time.Now()
 	r := w.run()
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("it took %s to find out that Kafka is away", took)
 	}
 	failures(t, r, 2)
-	must(t, r, "broker "+closed.Addr().String(), check.Failed, "refused")
+	must(t, r, "broker "+closed, check.Failed, "refused")
 	must(t, r, "broker "+frozen.Addr().String(), check.Failed, "KAFKA_BROKERS")
 	must(t, r, "rights", check.Skipped, "")
 	must(t, r, "account default: key", check.OK, "")
@@ -261,8 +256,8 @@ func TestKafkaIsAway(t *testing.T) {
 	// One broker of several is away: a worker finds the others.
 	addrs := fake(t)
 	w = newWorld(t, addrs)
-	w.cfg.Kafka.Brokers = append(slices.Clone(addrs), closed.Addr().String())
+	w.cfg.Kafka.Brokers = append(slices.Clone(addrs), closed)
 	r = w.run()
 	failures(t, r, 0)
-	must(t, r, "broker "+closed.Addr().String(), check.Notice, "refused")
+	must(t, r, "broker "+closed, check.Notice, "refused")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -172,18 +171,10 @@ func TestNoPartition(t *testing.T) {
 
 // TestCanceled asks brokers that are away: it ends with the caller's patience, and says why.
 func TestCanceled(t *testing.T) {
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := nobody.Addr().String()
-	if err := nobody.Close(); err != nil {
-		t.Fatal(err)
-	}
 	reason := errors.New("told to stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(reason) })
-	topic := &offsets.Topic{Client: &kafka.Client{Addr: kafka.TCP(addr)}, Name: "any", Partitions: 1}
+	topic := &offsets.Topic{Client: &kafka.Client{Addr: kafka.TCP(brokertest.Nowhere(t))}, Name: "any", Partitions: 1}
 	if got, err := topic.Stable(ctx); !errors.Is(err, reason) {
 		t.Errorf("%v, %v, want %v", got, err, reason)
 	}
