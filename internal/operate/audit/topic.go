@@ -28,26 +28,25 @@ const (
 
 // A log is where a topic's partitions are to be read.
 type log struct {
-	client  *kafkatx.Client
-	topic   string
-	offsets *offsets.Topic
-	first   []int64 // offset that is there
-	begin   []int64 // offset to read from
-	next    []int64 // offset that was not read yet
+	client *kafkatx.Client
+	topic  *offsets.Topic
+	first  []int64 // offset that is there
+	begin  []int64 // offset to read from
+	next   []int64 // offset that was not read yet
 }
 
 // openLog finds the offsets from which records are not older than since.
 func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, since time.Time) (*log, error) {
-	l := &log{client: client, topic: topic.Name, offsets: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions}}
+	l := &log{client: client, topic: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions}}
 	var err error
-	if l.first, err = l.offsets.Starts(ctx); err != nil {
+	if l.first, err = l.topic.Starts(ctx); err != nil {
 		return nil, err
 	}
-	ends, err := l.offsets.Stable(ctx)
+	ends, err := l.topic.Stable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if l.begin, err = l.offsets.At(ctx, since, ends); err != nil {
+	if l.begin, err = l.topic.At(ctx, since, ends); err != nil {
 		return nil, err
 	}
 	for p := range l.begin {
@@ -59,7 +58,7 @@ func openLog(ctx context.Context, client *kafkatx.Client, topic topics.Topic, si
 
 // left is how many offsets there are from where reading goes on to the last stable offsets.
 func (l *log) left(ctx context.Context) (int64, error) {
-	ends, err := l.offsets.Stable(ctx)
+	ends, err := l.topic.Stable(ctx)
 	n := int64(0)
 	for p := range ends {
 		n += max(0, ends[p]-l.next[p])
@@ -71,7 +70,7 @@ func (l *log) left(ctx context.Context) (int64, error) {
 func (l *log) read(ctx context.Context, fn func(kafkatx.Record) error) error {
 	for p := range l.next {
 		var err error
-		if l.next[p], err = l.client.ReadCommitted(ctx, l.topic, p, l.next[p], fn); err != nil {
+		if l.next[p], err = l.client.ReadCommitted(ctx, l.topic.Name, p, l.next[p], fn); err != nil {
 			return err
 		}
 	}
@@ -93,7 +92,7 @@ func (h *hidden) String() string {
 // readAll is read up to the ends that the logs have at the time of the call: it waits for transactions that are open to end.
 // What is still hidden after a while is returned, nil if nothing is.
 func (l *log) readAll(ctx context.Context, fn func(kafkatx.Record) error) (*hidden, error) {
-	ends, err := l.offsets.Ends(ctx)
+	ends, err := l.topic.Ends(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +104,7 @@ func (l *log) readAll(ctx context.Context, fn func(kafkatx.Record) error) (*hidd
 		var h *hidden
 		for p, end := range ends {
 			if l.next[p] < end {
-				h = &hidden{topic: l.topic, partition: p, from: l.next[p], end: end}
+				h = &hidden{topic: l.topic.Name, partition: p, from: l.next[p], end: end}
 			}
 		}
 		if h == nil || time.Since(began) > hiddenPatience {
@@ -123,7 +122,7 @@ func (l *log) before(ctx context.Context, fn func(kafkatx.Record) error) error {
 		if l.first[p] >= end {
 			continue
 		}
-		_, err := l.client.ReadCommitted(ctx, l.topic, p, l.first[p], func(r kafkatx.Record) error {
+		_, err := l.client.ReadCommitted(ctx, l.topic.Name, p, l.first[p], func(r kafkatx.Record) error {
 			if r.Offset >= end {
 				return errEnough
 			}
@@ -147,7 +146,7 @@ func (l *log) kept(ctx context.Context, now time.Time) (time.Time, error) {
 			continue
 		}
 		oldest := now // where nothing is left
-		_, err := l.client.ReadCommitted(ctx, l.topic, p, first, func(r kafkatx.Record) error {
+		_, err := l.client.ReadCommitted(ctx, l.topic.Name, p, first, func(r kafkatx.Record) error {
 			oldest = r.Time
 			return errEnough
 		})

@@ -25,7 +25,7 @@ func (t *tail) beginLast(ctx context.Context) error {
 	if t.query.Last == 0 {
 		return nil
 	}
-	starts, err := t.offsets.Starts(ctx)
+	starts, err := t.topic.Starts(ctx)
 	if err != nil {
 		return err
 	}

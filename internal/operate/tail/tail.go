@@ -44,8 +44,8 @@ var ErrEnough = errors.New("no more records are wanted")
 // not overlap. With Follow it returns nil when ctx ends, otherwise ctx's error.
 func Run(ctx context.Context, client *kafkatx.Client, topic topics.Topic, q Query, each func(kafkatx.Record) error) error {
 	t := &tail{
-		client: client, topic: topic, query: q, each: each,
-		offsets: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions},
+		client: client, query: q, each: each,
+		topic: &offsets.Topic{Client: client.Kafka(), Name: topic.Name, Partitions: topic.Partitions},
 	}
 	err := t.run(ctx)
 	switch {
@@ -60,11 +60,9 @@ func Run(ctx context.Context, client *kafkatx.Client, topic topics.Topic, q Quer
 // A tail is one call of Run.
 type tail struct {
 	client *kafkatx.Client
-	topic  topics.Topic
+	topic  *offsets.Topic
 	query  Query
 	each   func(kafkatx.Record) error
-
-	offsets *offsets.Topic
 
 	next  []int64 // by partition: what comes first
 	until []int64 // by partition: where a range with an end ends
@@ -88,11 +86,11 @@ const late = 10 * time.Minute
 // begin finds where every partition begins and ends.
 func (t *tail) begin(ctx context.Context) error {
 	var err error
-	if t.until, err = t.offsets.Stable(ctx); err != nil {
+	if t.until, err = t.topic.Stable(ctx); err != nil {
 		return err
 	}
 	if !t.query.To.IsZero() {
-		ends, err := t.offsets.At(ctx, t.query.To.Add(late), t.until)
+		ends, err := t.topic.At(ctx, t.query.To.Add(late), t.until)
 		if err != nil {
 			return err
 		}
@@ -103,7 +101,7 @@ func (t *tail) begin(ctx context.Context) error {
 	if t.query.From.IsZero() {
 		return t.beginLast(ctx)
 	}
-	t.next, err = t.offsets.At(ctx, t.query.From, t.until)
+	t.next, err = t.topic.At(ctx, t.query.From, t.until)
 	return err
 }
 
@@ -124,7 +122,7 @@ func (t *tail) follow(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		last := t.ended()
-		ends, err := t.offsets.Stable(ctx)
+		ends, err := t.topic.Stable(ctx)
 		if err != nil {
 			return err
 		}
